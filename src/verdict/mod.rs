@@ -1,0 +1,189 @@
+//! What was decided, and why: one outcome for each policy, findings with stable
+//! codes, and the decision that follows from them.
+
+mod reason;
+mod subject;
+
+pub use reason::{Code, Finding, FindingKind};
+pub use subject::{Enforcement, PolicyName, Subject};
+
+use std::sync::Arc;
+
+use crate::oci::{PinnedReference, Reference};
+use crate::trust::SignerId;
+
+/// The end of the matter for one image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Decision {
+    /// It may run.
+    Allow,
+    /// It may not.
+    Deny,
+}
+
+/// How far a requirement was met, in strong Kleene logic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Status {
+    /// Looked, and it holds.
+    Satisfied,
+    /// Looked, and it does not hold.
+    Violated,
+    /// Could not look.
+    Inconclusive,
+}
+
+/// What is decided where no policy matches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum NoMatch {
+    /// Denied: the default.
+    #[default]
+    Deny,
+    /// Admitted with a warning.
+    Warn,
+    /// Admitted.
+    Allow,
+}
+
+/// One policy's answer for one image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// Which policy.
+    pub policy: PolicyName,
+    /// How its outcome is rendered.
+    pub enforcement: Enforcement,
+    /// Whether it is satisfied; `None` for a policy that is `off` and was not
+    /// evaluated.
+    pub status: Option<Status>,
+    /// Who satisfied it, by authority.
+    pub signers: Vec<(Arc<str>, SignerId)>,
+    /// What was found, in the order in which it should be read.
+    pub findings: Vec<Finding>,
+}
+
+/// Everything decided about one image.
+///
+/// There is no `Err` beside it: whatever goes wrong is a finding of a denial.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    reference: Option<Reference>,
+    pinned: Option<PinnedReference>,
+    decision: Decision,
+    outcomes: Vec<Outcome>,
+    findings: Vec<Finding>,
+}
+
+impl Verdict {
+    /// Concludes from the outcomes of all policies that match.
+    ///
+    /// Denied if and only if an outcome under `enforce` is not satisfied, or no
+    /// policy with `enforce` or `warn` matches and `no_match` is
+    /// [`NoMatch::Deny`].
+    pub fn conclude(
+        reference: Reference,
+        pinned: Option<PinnedReference>,
+        outcomes: Vec<Outcome>,
+        no_match: NoMatch,
+    ) -> Self {
+        let evaluated = outcomes
+            .iter()
+            .any(|outcome| outcome.enforcement != Enforcement::Off);
+        let refused = outcomes.iter().any(Outcome::refuses);
+        let mut findings = Vec::new();
+        if !evaluated && no_match != NoMatch::Allow {
+            findings.push(Finding::violation(
+                Code::NoPolicyMatches,
+                "no policy matches this image, and without one it is not admitted",
+            ));
+        }
+        let deny = refused || (!evaluated && no_match == NoMatch::Deny);
+        Self {
+            reference: Some(reference),
+            pinned,
+            // The only place where anything is allowed.
+            decision: if deny {
+                Decision::Deny
+            } else {
+                Decision::Allow
+            },
+            outcomes,
+            findings,
+        }
+    }
+
+    /// A denial that no policy had a say in: the reference cannot be read, the
+    /// gate is not ready, the check itself failed.
+    pub fn refused(reference: Option<Reference>, finding: Finding) -> Self {
+        let pinned = reference.as_ref().and_then(Reference::pinned);
+        Self {
+            reference,
+            pinned,
+            decision: Decision::Deny,
+            outcomes: Vec::new(),
+            findings: vec![finding],
+        }
+    }
+
+    /// The reference that was judged; `None` if it could not be parsed.
+    pub const fn reference(&self) -> Option<&Reference> {
+        self.reference.as_ref()
+    }
+
+    /// The artifact that was judged: the digest written, or the one that the
+    /// tag pointed to.
+    pub const fn pinned(&self) -> Option<&PinnedReference> {
+        self.pinned.as_ref()
+    }
+
+    /// Allow or deny.
+    pub const fn decision(&self) -> Decision {
+        self.decision
+    }
+
+    /// One entry for each policy that matches, `off` ones included.
+    pub fn outcomes(&self) -> &[Outcome] {
+        &self.outcomes
+    }
+
+    /// Findings that belong to no policy.
+    pub fn findings(&self) -> &[Finding] {
+        &self.findings
+    }
+
+    /// All findings, of policies and of none.
+    pub fn all_findings(&self) -> impl Iterator<Item = &Finding> {
+        self.findings
+            .iter()
+            .chain(self.outcomes.iter().flat_map(|o| &o.findings))
+    }
+
+    /// Whether any outcome is denied under `warn`, or nothing matched under
+    /// [`NoMatch::Warn`].
+    pub fn warns(&self) -> bool {
+        self.outcomes.iter().any(Outcome::warns)
+            || (self.decision == Decision::Allow && !self.findings.is_empty())
+    }
+
+    /// For a denial: whether everything that denies is inconclusive, so that
+    /// nothing bad was found and another look may give another answer.
+    pub fn is_inconclusive(&self) -> bool {
+        self.decision == Decision::Deny
+            && self.findings.iter().all(Finding::is_obstacle)
+            && self
+                .outcomes
+                .iter()
+                .filter(|o| o.refuses())
+                .all(|o| o.status == Some(Status::Inconclusive))
+    }
+}
+
+impl Outcome {
+    /// Whether this outcome denies the image.
+    pub fn refuses(&self) -> bool {
+        self.enforcement == Enforcement::Enforce && self.status != Some(Status::Satisfied)
+    }
+
+    /// Whether this outcome would deny the image if it were enforced.
+    pub fn warns(&self) -> bool {
+        self.enforcement == Enforcement::Warn && self.status != Some(Status::Satisfied)
+    }
+}

@@ -1,0 +1,1 @@
+//! Looking: the only I/O of the pipeline.
