@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::Limits;
-use crate::evidence::{Body, Evidence, Location, LocationEvidence};
+use crate::evidence::{Location, LocationEvidence};
 use crate::oci::{Digest, PinnedReference};
 use crate::source::Scope;
 use crate::trust::{Established, Fingerprint};
@@ -190,12 +190,12 @@ impl Caches {
 
 /// An estimate of the bytes that evidence occupies.
 fn weigh(evidence: &LocationEvidence) -> u32 {
-    /// Key, entry and bookkeeping of one entry, and of one document.
+    /// Key, entry and bookkeeping.
     const OVERHEAD: usize = 512;
     let documents: usize = evidence
         .documents
         .iter()
-        .map(|document| OVERHEAD + document.body.len())
+        .map(|document| document.weight())
         .sum();
     u32::try_from(OVERHEAD + documents).unwrap_or(u32::MAX)
 }

@@ -11,11 +11,11 @@ use futures_util::stream::{self, StreamExt as _};
 
 use super::Limits;
 use super::cache::Question;
+use crate::evidence::format::{bundle_layers, classify, simple_signing_layers};
 use crate::evidence::{
-    Class, Document, Location, LocationEvidence, Obstacle, ObstacleKind, bundle_layers, classify,
-    simple_signing_layers,
+    Class, Document, Layers, Location, LocationEvidence, Obstacle, ObstacleKind, SimpleSigningLayer,
 };
-use crate::oci::{Content, Descriptor, ImageManifest, Manifest, PinnedReference, Repository, Tag};
+use crate::oci::{Content, Descriptor, Manifest, PinnedReference, Repository, Tag};
 use crate::source::{Referrers, ReferrersVia, Source, SourceError};
 
 /// Everything a reading function needs to know.
@@ -159,18 +159,10 @@ impl<S: Source> Look<'_, S> {
                 return Found::document(Document::unsupported(digest, format));
             }
         };
-        let layers = bundle_layers(&image);
-        if layers.is_empty() {
-            return Found::document(Document::unsupported(digest, artifact_type(&image)));
-        }
-        let mut found = Found::default();
-        for descriptor in layers {
-            found.append(
-                self.document(descriptor, |content| Document::bundle(digest, content))
-                    .await,
-            );
-        }
-        found
+        self.layers(bundle_layers(digest, &image), |content, _| {
+            Document::bundle(digest, &content)
+        })
+        .await
     }
 
     async fn signature_tag(&self) -> Found {
@@ -193,26 +185,27 @@ impl<S: Source> Look<'_, S> {
             }
             Err(error) => return Found::document(Document::malformed(digest, error.to_string())),
         };
-        let mut found = Found::default();
-        let mut layers = simple_signing_layers(&image);
-        if layers.len() > self.limits.max_layers {
-            found.gaps.push(Obstacle::new(
-                ObstacleKind::TooManyDocuments,
-                format!(
-                    "{repository}:{tag} has {} signatures and {} are read; remove old ones",
-                    layers.len(),
-                    self.limits.max_layers
-                ),
-            ));
-            layers.truncate(self.limits.max_layers);
-        }
-        let mut parts = stream::iter(layers)
+        self.layers(simple_signing_layers(digest, &image), |content, layer| {
+            Document::simple_signing(digest, content, layer)
+        })
+        .await
+    }
+
+    /// Reads the blobs that the layers of one manifest ask for.
+    async fn layers<T: Fetch>(
+        &self,
+        layers: Layers<T>,
+        make: impl Fn(Content, &T) -> Document,
+    ) -> Found {
+        let mut found = Found {
+            documents: layers.documents.into_iter().map(Arc::new).collect(),
+            gaps: layers.gap.into_iter().collect(),
+        };
+        let make = &make;
+        let mut parts = stream::iter(layers.fetch)
             .map(|layer| async move {
-                let descriptor = layer.descriptor.clone();
-                self.document(&descriptor, |content| {
-                    Document::simple_signing(digest, content, layer)
-                })
-                .await
+                self.document(layer.descriptor(), |content| make(content, &layer))
+                    .await
             })
             .buffered(self.limits.parallel_requests);
         while let Some(part) = parts.next().await {
@@ -258,11 +251,21 @@ impl<S: Source> Look<'_, S> {
     }
 }
 
-fn artifact_type(image: &ImageManifest) -> &str {
-    image
-        .artifact_type
-        .as_deref()
-        .unwrap_or(&image.config.media_type)
+/// A layer whose blob is to be read.
+trait Fetch {
+    fn descriptor(&self) -> &Descriptor;
+}
+
+impl Fetch for Descriptor {
+    fn descriptor(&self) -> &Descriptor {
+        self
+    }
+}
+
+impl Fetch for SimpleSigningLayer {
+    fn descriptor(&self) -> &Descriptor {
+        &self.descriptor
+    }
 }
 
 impl Found {

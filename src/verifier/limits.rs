@@ -17,10 +17,6 @@ pub struct Limits {
     pub max_referrers: usize,
     /// Attached manifests that are read for one image, the likeliest first.
     pub max_candidates: usize,
-    /// Signature layers that are read from a legacy signature manifest. cosign
-    /// appends one a signature. Has its own budget so that neither location can
-    /// crowd out the other.
-    pub max_layers: usize,
     /// Bytes of one attached document. Attestations with a large SBOM are read
     /// too, because only their contents say what they are.
     pub max_document_bytes: u64,
@@ -53,7 +49,6 @@ impl Default for Limits {
             warning_patience: Duration::from_millis(200),
             max_referrers: 1000,
             max_candidates: 64,
-            max_layers: 64,
             max_document_bytes: 4 * 1024 * 1024,
             parallel_requests: 32,
             flights_per_registry: 512,
