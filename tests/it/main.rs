@@ -2,3 +2,4 @@
 
 mod establish;
 mod support;
+mod verifier;
