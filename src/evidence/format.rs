@@ -94,7 +94,7 @@ const FOREIGN: &[&str] = &[
     "application/vnd.openvex+json",
     "application/vnd.csaf+json",
     "application/vnd.aquasec.trivy.report.sarif.v1",
-    "application/vnd.cncf.helm.chart.provenance.v1.prov",
+    "application/vnd.goharbor.harbor.sbom.v1",
 ];
 
 /// Signature formats that are known by name, so that a refusal can use it.
@@ -139,7 +139,13 @@ pub fn classify(artifact_type: Option<&str>) -> Class {
 
 /// What `name` is in words, for a format that is not verified.
 pub(super) fn describe(name: &str) -> String {
-    let shown: String = name.chars().take(100).collect();
+    // The writer chose the name: no line breaks or control characters from it
+    // into a message.
+    let shown: String = name
+        .chars()
+        .take(100)
+        .flat_map(char::escape_debug)
+        .collect();
     if let Some((_, words)) = KNOWN.iter().find(|(known, _)| *known == name) {
         return format!("{words} ({shown})");
     }

@@ -12,11 +12,13 @@ use floe::oci::{Algorithm, Content, Descriptor, Digest, ImageManifest, Manifest}
 use floe::trust::{
     AuthorityMaterial, Established, PublicKey, SignatureLayout, SignerId, establish,
 };
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::support::authority::{
     Attachment, COSIGN_SIGN, IN_TOTO, Image, Key, KeyKind, RepositoryContents, bundle, bundle_json,
-    cosign_bundle, cosign_legacy, legacy, pae, signed_bundle, simple_signing_payload, statement,
+    cosign_bundle, cosign_legacy, legacy, pae, raw_bundle, signed_bundle, simple_signing_payload,
+    statement,
 };
 use crate::support::mutator::{self, Start};
 
@@ -144,6 +146,11 @@ fn every_mutation_of_a_good_signature_is_refused_for_its_own_reason() {
             .chain(legacies.iter().map(|m| ("legacy", m)))
         {
             let established = judge(&mutation.attachment, &image, key);
+            let detail = established.as_ref().err().map_or("", |r| &r.detail);
+            assert!(
+                !detail.contains(char::is_control) && detail.len() < 400,
+                "{detail}"
+            );
             if code(&established) != mutation.code {
                 failures.push(format!(
                     "{:?} {layout} {:?}: expected {}, found {} ({:?})",
@@ -363,4 +370,85 @@ fn too_many_layers_are_a_gap_that_names_the_cure() {
     let found = simple_signing_layers(digest, &signatures);
     assert_eq!(found.fetch.len(), 64);
     assert_eq!(found.gap.expect("a gap").kind.code(), "too-many-documents");
+}
+
+#[test]
+fn a_layout_holds_what_was_attached_and_an_attestation_alone_is_no_signature() {
+    let mut repository = RepositoryContents::new();
+    let image = repository.image("app");
+    let key = key(KeyKind::P256);
+    let sbom = repository.attest_sbom(&image, key);
+    let signature = repository.sign_bundle(&image, key);
+    repository.sign_legacy(&image, key);
+    repository.tag_referrers(&image);
+
+    let judged = |digest| {
+        let document = &read(&repository, digest)[0];
+        code(&establish(document, &image.digest, &material(key)))
+    };
+    assert_eq!(judged(sbom), "predicate-not-a-signature");
+    assert_eq!(judged(signature), "accepted");
+
+    let folder = tempfile::tempdir().expect("a folder");
+    repository.write_layout(folder.path());
+    let index = std::fs::read_to_string(folder.path().join("index.json")).expect("an index");
+    let index: Value = serde_json::from_str(&index).expect("JSON");
+    let entries = index["manifests"].as_array().expect("a list");
+    assert_eq!(entries.len(), 5);
+    for entry in entries {
+        let digest: Digest = entry["digest"]
+            .as_str()
+            .expect("a digest")
+            .parse()
+            .expect("canonical");
+        let bytes = std::fs::read(folder.path().join("blobs/sha256").join(digest.hex()));
+        assert_eq!(Digest::sha256(&bytes.expect("a manifest")), digest);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    /// No byte of a signed document can be changed so that something else is
+    /// claimed; at most the unsigned hint can.
+    #[test]
+    fn a_changed_byte_never_gives_another_claim(at in any::<prop::sample::Index>(), bit in 0..8u8) {
+        let (image, _) = images();
+        let key = key(KeyKind::P256);
+        let material = material(key);
+        for good in [cosign_bundle(key, &image), cosign_legacy(key, &image)] {
+            let accepted = judge(&good, &image, key).expect("a good signature");
+            let mut changed = good.clone();
+            match &mut changed {
+                Attachment::Bundle { bytes, .. } | Attachment::Legacy { payload: bytes, .. } => {
+                    let at = at.index(bytes.len());
+                    bytes[at] ^= 1 << bit;
+                }
+            }
+            for document in documents(&changed) {
+                match (&good, establish(&document, &image.digest, &material)) {
+                    (Attachment::Bundle { .. }, Ok(found)) => prop_assert_eq!(&found, &accepted),
+                    (_, found) => prop_assert!(found.is_err()),
+                }
+            }
+        }
+    }
+
+    /// Anybody may attach anything.
+    #[test]
+    fn any_bytes_are_a_document_and_never_a_signature(
+        bytes in prop::collection::vec(any::<u8>(), 0..256),
+        text in "[\\[\\]{}:,\"a-z0-9\\\\ ]{0,256}",
+    ) {
+        let (image, _) = images();
+        let material = material(key(KeyKind::P256));
+        for bytes in [bytes, text.into_bytes()] {
+            let signature = key(KeyKind::Ed25519).sign(&bytes);
+            for attachment in [raw_bundle(bytes.clone()), legacy(bytes, &signature)] {
+                for document in documents(&attachment) {
+                    prop_assert!(establish(&document, &image.digest, &material).is_err());
+                }
+            }
+        }
+    }
 }
