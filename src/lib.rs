@@ -21,6 +21,8 @@ pub mod admission;
 pub mod evidence;
 pub mod oci;
 pub mod policy;
+#[cfg(feature = "client")]
+pub mod roots;
 pub mod source;
 pub mod trust;
 pub mod verdict;
