@@ -18,6 +18,8 @@
 
 #[cfg(feature = "webhook")]
 pub mod admission;
+#[cfg(feature = "webhook")]
+pub mod config;
 pub mod evidence;
 pub mod oci;
 pub mod policy;
