@@ -24,6 +24,8 @@ pub mod evidence;
 pub mod oci;
 pub mod policy;
 pub mod source;
+#[cfg(feature = "webhook")]
+pub mod telemetry;
 pub mod trust;
 pub mod verdict;
 pub mod verifier;
