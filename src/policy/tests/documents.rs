@@ -1,0 +1,1 @@
+//! The document: what is accepted, what is refused, and where.
