@@ -20,7 +20,7 @@ async fn a_cold_image_costs_one_request_for_each_thing_that_is_read() {
     let listing = client.referrers(&image, 10, soon()).await.expect("listed");
     assert_eq!(listing.via, ReferrersVia::Endpoint);
     assert!(!listing.truncated);
-    assert_eq!(listing.entries, [bundle.clone()]);
+    assert_eq!(listing.entries, std::slice::from_ref(&bundle));
     let pinned = image.repository().pin(bundle.digest);
     let manifest = client.manifest(&pinned, soon()).await.expect("read");
     assert_eq!(manifest.digest(), bundle.digest);

@@ -307,11 +307,12 @@ impl Hostile {
         let digest = Digest::sha256(&bytes);
         let stored = (media_type.to_owned(), bytes);
         let mut state = self.state();
-        for name in [Some(digest.to_string()), tag.map(str::to_owned)] {
-            if let Some(name) = name {
-                let key = (repository.to_owned(), name);
-                state.manifests.insert(key, stored.clone());
-            }
+        for name in [Some(digest.to_string()), tag.map(str::to_owned)]
+            .into_iter()
+            .flatten()
+        {
+            let key = (repository.to_owned(), name);
+            state.manifests.insert(key, stored.clone());
         }
         digest
     }
