@@ -1,0 +1,4 @@
+//! What several tests need.
+
+pub(crate) mod gate;
+pub(crate) mod reviews;
