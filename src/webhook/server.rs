@@ -116,13 +116,15 @@ pub async fn start<S: Source, R: Runtime>(
     };
     let (stop, stopping) = watch::channel(false);
     let loaded = Arc::new(AtomicBool::new(false));
+    let concurrent_reviews = options.concurrent_reviews.min(Semaphore::MAX_PERMITS);
     let shared = Arc::new(Shared {
         gate: Arc::clone(&gate),
         metrics: Arc::clone(&options.metrics),
         records: options.records,
         loaded: Arc::clone(&loaded),
         draining: AtomicBool::new(false),
-        reviews: Semaphore::new(options.concurrent_reviews.min(Semaphore::MAX_PERMITS)),
+        concurrent_reviews,
+        reviews: Semaphore::new(concurrent_reviews),
         review_timeout: options.review_timeout,
         body_timeout: options.body_timeout,
         body_bytes: options.body_bytes,

@@ -1,5 +1,11 @@
 //! The integration tests, in one binary so that they link once.
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on says so by panicking"
+)]
 
+#[cfg(feature = "webhook")]
+mod admission;
 mod establish;
 #[cfg(feature = "webhook")]
 mod gather;
@@ -8,3 +14,5 @@ mod layout;
 mod registry;
 mod support;
 mod verifier;
+#[cfg(feature = "webhook")]
+mod webhook;

@@ -2,5 +2,9 @@
 
 pub(crate) mod authority;
 #[cfg(feature = "webhook")]
+pub(crate) mod gate;
+#[cfg(feature = "webhook")]
 pub(crate) mod hostile;
 pub(crate) mod mutator;
+#[cfg(feature = "webhook")]
+pub(crate) mod reviews;
