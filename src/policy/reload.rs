@@ -19,6 +19,9 @@ pub struct Reading {
     pub complete: bool,
 }
 
+const NO_POLICY: &str = "no file of the folder holds a policy; to run without policies, put an \
+                         empty TrustPolicyList there";
+
 /// The last good text of every file.
 ///
 /// Last-good covers only the text of documents, never a key.
@@ -38,13 +41,17 @@ pub struct Reloaded {
 }
 
 impl Store {
-    /// Starts from documents that must all compile.
+    /// Starts from documents that must all compile. Without any policy
+    /// everything is denied, as in [`Self::reload`].
     ///
     /// # Errors
     ///
     /// Every problem, as [`compile`].
     pub fn start(documents: &[PolicyDocument]) -> Result<(Self, Compiled), Vec<Problem>> {
-        let compiled = compile(documents)?;
+        let mut compiled = compile(documents)?;
+        if compiled.is_empty() && !documents.iter().any(says_empty) {
+            compiled = Compiled::denying(Finding::violation(Code::PoliciesMissing, NO_POLICY));
+        }
         let good = documents
             .iter()
             .map(|document| (document.origin.clone(), document.text.clone()))
@@ -155,13 +162,12 @@ impl Store {
         };
         compiled.entries.append(&mut stand_ins.entries);
         if compiled.is_empty() && !reading.documents.iter().any(says_empty) {
-            let message = "no file of the folder holds a policy";
             problems.push(Problem {
                 origin: "policies".to_owned(),
                 path: String::new(),
-                message: message.to_owned(),
+                message: NO_POLICY.to_owned(),
             });
-            compiled = Compiled::denying(Finding::violation(Code::PoliciesMissing, message));
+            compiled = Compiled::denying(Finding::violation(Code::PoliciesMissing, NO_POLICY));
         }
         Reloaded { compiled, problems }
     }
