@@ -1,7 +1,7 @@
 //! What stays in force when a folder of policies is read again.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::compile::{Entry, entries};
 use super::{Compiled, PolicyDocument, Problem, compile, spec, yaml};
@@ -173,9 +173,9 @@ impl Store {
     }
 }
 
-fn good_entries(origin: &PathBuf, text: &str) -> Result<Vec<Entry>, Vec<Problem>> {
+fn good_entries(origin: &Path, text: &str) -> Result<Vec<Entry>, Vec<Problem>> {
     entries(&PolicyDocument {
-        origin: origin.clone(),
+        origin: origin.to_path_buf(),
         text: text.to_owned(),
     })
 }
