@@ -11,6 +11,8 @@ mod establish;
 mod gather;
 mod layout;
 #[cfg(feature = "webhook")]
+mod policy;
+#[cfg(feature = "webhook")]
 mod registry;
 mod support;
 mod verifier;

@@ -138,7 +138,15 @@ fn an_empty_or_unreadable_folder_denies_everything() {
             ["policies policies-missing"]
         );
     }
-    let mut store = started();
+    let (mut store, compiled) = Store::start(&[]).expect("nothing is wrong");
+    let at_start = Reloaded {
+        compiled,
+        problems: Vec::new(),
+    };
+    assert_eq!(
+        applying(&at_start, "x.example/x"),
+        ["policies policies-missing"]
+    );
     let reloaded = store.reload(&folder(&[("a.yaml", "# nothing\n")]));
     assert_eq!(
         applying(&reloaded, "x.example/x"),
