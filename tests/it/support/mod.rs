@@ -2,3 +2,4 @@
 
 pub(crate) mod gate;
 pub(crate) mod reviews;
+pub(crate) mod server;
