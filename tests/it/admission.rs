@@ -327,7 +327,7 @@ async fn a_review_that_nobody_could_be_answered_about_is_an_error() {
                 Caller::Authenticated,
             )
             .await
-            .map(|reviewed| reviewed.uid)
+            .map(|reviewed| reviewed.uid.into_owned())
         }
     };
     let other = with(
@@ -396,4 +396,26 @@ async fn more_images_than_are_looked_at_are_refused_together() {
     let object = pod(&json!({"containers": containers}));
     let response = answer(&synced(), &review("", "Pod", "CREATE", &object)).await;
     assert_denied(&response, "too-many-images");
+}
+
+#[tokio::test]
+async fn a_review_that_is_cut_off_anywhere_is_never_allowed() {
+    let gate = synced();
+    // Whole, this one is allowed.
+    let whole = serde_json::to_vec(&review("", "Pod", "DELETE", &pod(&spec("X")))).unwrap();
+    for end in 0..whole.len() {
+        let deadline = Instant::now() + Duration::from_secs(5);
+        let reviewed = gate
+            .review(
+                &whole[..end],
+                Timestamp::UNIX_EPOCH,
+                deadline,
+                Caller::Authenticated,
+            )
+            .await;
+        assert!(
+            !reviewed.is_ok_and(|reviewed| reviewed.grounds.allows()),
+            "{end}"
+        );
+    }
 }

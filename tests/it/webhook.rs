@@ -8,96 +8,20 @@ use std::time::Duration;
 use floe::admission::PolicyState;
 use floe::policy::PolicySet;
 use floe::telemetry::{RecordFormat, Sink};
-use floe::webhook::{PolicyPoll, Running, ServeOptions, ServingCertificate, start};
-use reqwest::{Certificate, Client, ClientBuilder, StatusCode, Version};
+use floe::webhook::{ServingCertificate, start};
+use reqwest::{Client, StatusCode, Version};
 use serde_json::{Value, json};
 
 use crate::support::gate::gate;
-use crate::support::reviews::{pod, review, spec, with};
-
-fn options() -> ServeOptions {
-    options_with(Box::new(once(PolicyState::Ready(Arc::new(
-        PolicySet::default(),
-    )))))
-}
-
-/// A poll that gives one state, once.
-fn once(state: PolicyState) -> impl FnMut() -> Option<PolicyState> + Send {
-    let mut state = Some(state);
-    move || state.take()
-}
-
-fn options_with(policies: PolicyPoll) -> ServeOptions {
-    let certificate = ServingCertificate::SelfSigned {
-        names: vec!["localhost".into()],
-        ca_out: None,
-    };
-    let mut options = ServeOptions::new(([127, 0, 0, 1], 0).into(), certificate, policies);
-    options.poll = Duration::from_millis(10);
-    options.linger = Duration::ZERO;
-    options
-}
-
-async fn serve(options: ServeOptions) -> (Running, Client) {
-    let server = start(gate(), options).await.unwrap();
-    let client = client(server.ca_pem().unwrap()).build().unwrap();
-    (server, client)
-}
-
-fn client(ca: &str) -> ClientBuilder {
-    Client::builder()
-        .no_proxy()
-        .tls_certs_only([Certificate::from_pem(ca.as_bytes()).unwrap()])
-}
-
-fn url(server: &Running, path: &str) -> String {
-    format!("https://localhost:{}{path}", server.address().port())
-}
-
-async fn post(client: &Client, server: &Running, review: &Value) -> reqwest::Response {
-    client
-        .post(url(server, "/validate?timeout=5s"))
-        .header("content-type", "application/json")
-        .body(review.to_string())
-        .send()
-        .await
-        .unwrap()
-}
-
-async fn get(client: &Client, server: &Running, path: &str) -> (StatusCode, String) {
-    let answer = client.get(url(server, path)).send().await.unwrap();
-    (answer.status(), answer.text().await.unwrap())
-}
-
-/// Asks again until the condition holds; the test's own bound is the time that
-/// a broken server would take.
-async fn until<F: Future<Output = bool>>(mut holds: impl FnMut() -> F) {
-    let wait = async {
-        while !holds().await {
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(10), wait)
-        .await
-        .expect("the condition never held");
-}
-
-async fn until_metric(client: &Client, server: &Running, line: &str) {
-    until(|| async {
-        let (_, text) = get(client, server, "/metrics").await;
-        text.lines().any(|found| found == line)
-    })
-    .await;
-}
-
-fn create() -> Value {
-    review("", "Pod", "CREATE", &pod(&spec("X")))
-}
+use crate::support::reviews::{create, pod, review, spec, with};
+use crate::support::server::{
+    HeldBody, client_of, get, options, options_with, post, serve, until, until_metric, url,
+};
 
 #[tokio::test]
 async fn a_review_is_answered_over_both_versions_of_http() {
     let (server, over_2) = serve(options()).await;
-    let over_1 = client(server.ca_pem().unwrap())
+    let over_1 = client_of(server.ca_pem().unwrap())
         .http1_only()
         .build()
         .unwrap();
@@ -264,36 +188,6 @@ async fn a_body_that_does_not_come_is_not_waited_for() {
     assert_eq!(answer.status(), StatusCode::REQUEST_TIMEOUT);
 }
 
-/// A body whose end the test decides.
-struct HeldBody {
-    end: futures_channel::mpsc::UnboundedSender<Result<Vec<u8>, std::io::Error>>,
-    answer: tokio::task::JoinHandle<reqwest::Result<reqwest::Response>>,
-    rest: Vec<u8>,
-}
-
-impl HeldBody {
-    /// Sends half of a review and returns when the server reads it.
-    async fn begin(client: &Client, server: &Running) -> Self {
-        let mut text = create().to_string().into_bytes();
-        let rest = text.split_off(100);
-        let (end, body) = futures_channel::mpsc::unbounded();
-        end.unbounded_send(Ok(text)).unwrap();
-        let request = client
-            .post(url(server, "/validate"))
-            .header("content-type", "application/json")
-            .body(reqwest::Body::wrap_stream(body));
-        let answer = tokio::spawn(request.send());
-        until_metric(client, server, "floe_reviews_under_way 1").await;
-        Self { end, answer, rest }
-    }
-
-    async fn finish(self) -> reqwest::Response {
-        self.end.unbounded_send(Ok(self.rest)).unwrap();
-        drop(self.end);
-        self.answer.await.unwrap().unwrap()
-    }
-}
-
 #[tokio::test]
 async fn more_reviews_at_once_than_the_limit_are_turned_away_and_then_served_again() {
     let mut options = options();
@@ -354,9 +248,7 @@ async fn stopping_fails_readiness_first_and_finishes_what_is_under_way() {
     server.shut_down();
     until(|| async { get(&client, &server, "/readyz").await.1 == "draining\n" }).await;
     // Still served, on new connections too.
-    let another = crate::webhook::client(server.ca_pem().unwrap())
-        .build()
-        .unwrap();
+    let another = client_of(server.ca_pem().unwrap()).build().unwrap();
     assert_eq!(
         post(&another, &server, &create()).await.status(),
         StatusCode::OK
@@ -369,7 +261,7 @@ async fn a_server_ends_when_what_was_under_way_is_answered() {
     for http1 in [true, false] {
         let (server, client) = serve(options()).await;
         let client = if http1 {
-            crate::webhook::client(server.ca_pem().unwrap())
+            client_of(server.ca_pem().unwrap())
                 .http1_only()
                 .build()
                 .unwrap()
@@ -429,7 +321,7 @@ async fn a_changed_certificate_is_taken_into_use_without_dropping_a_request() {
         key: folder.path().join("current/tls.key"),
     };
     let server = Arc::new(start(gate(), options).await.unwrap());
-    let old = client(&first).build().unwrap();
+    let old = client_of(&first).build().unwrap();
     assert_eq!(get(&old, &server, "/healthz").await.0, StatusCode::OK);
 
     let stop = Arc::new(AtomicBool::new(false));
@@ -449,10 +341,10 @@ async fn a_changed_certificate_is_taken_into_use_without_dropping_a_request() {
     });
     let second = write_certificate(folder.path());
     until_metric(&old, &server, "floe_certificates_reloaded_total 1").await;
-    let new = client(&second).build().unwrap();
+    let new = client_of(&second).build().unwrap();
     assert_eq!(get(&new, &server, "/healthz").await.0, StatusCode::OK);
     // Who trusts only the old one cannot connect any more.
-    let late = client(&first).build().unwrap();
+    let late = client_of(&first).build().unwrap();
     assert!(late.get(url(&server, "/healthz")).send().await.is_err());
 
     // One that cannot be used leaves the one in use.
@@ -462,7 +354,7 @@ async fn a_changed_certificate_is_taken_into_use_without_dropping_a_request() {
     std::fs::write(broken.join("tls.key"), "nothing").unwrap();
     swap(folder.path(), &broken);
     until_metric(&old, &server, "floe_certificates_refused_total 1").await;
-    let again = client(&second).build().unwrap();
+    let again = client_of(&second).build().unwrap();
     assert_eq!(get(&again, &server, "/healthz").await.0, StatusCode::OK);
     // And so does one that is gone.
     std::fs::remove_file(folder.path().join("current")).unwrap();
@@ -505,14 +397,14 @@ async fn with_a_client_authority_only_its_certificates_may_ask_for_reviews() {
     // The kubelet has no certificate.
     assert_eq!(get(&nobody, &server, "/healthz").await.0, StatusCode::OK);
 
-    let known = client(server.ca_pem().unwrap())
+    let known = client_of(server.ca_pem().unwrap())
         .identity(ours)
         .build()
         .unwrap();
     let answer = post(&known, &server, &create()).await.text().await.unwrap();
     assert!(answer.contains(r#""caller":"authenticated""#), "{answer}");
 
-    let stranger = client(server.ca_pem().unwrap())
+    let stranger = client_of(server.ca_pem().unwrap())
         .identity(theirs)
         .build()
         .unwrap();
@@ -612,7 +504,7 @@ async fn a_self_signed_authority_is_written_where_it_was_asked_for() {
         ca_out: Some(path.clone()),
     };
     let server = start(gate(), options).await.unwrap();
-    let client = client(&std::fs::read_to_string(&path).unwrap())
+    let client = client_of(&std::fs::read_to_string(&path).unwrap())
         .build()
         .unwrap();
     assert_eq!(get(&client, &server, "/healthz").await.0, StatusCode::OK);

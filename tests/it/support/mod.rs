@@ -8,3 +8,4 @@ pub(crate) mod hostile;
 pub(crate) mod mutator;
 #[cfg(feature = "webhook")]
 pub(crate) mod reviews;
+pub(crate) mod server;

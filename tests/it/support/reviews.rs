@@ -59,3 +59,8 @@ pub(crate) fn with(mut review: Value, pointer: &str, value: Value) -> Value {
     }
     review
 }
+
+/// A Pod that is refused for each of its five images.
+pub(crate) fn create() -> Value {
+    review("", "Pod", "CREATE", &pod(&spec("X")))
+}
