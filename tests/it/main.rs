@@ -1,0 +1,4 @@
+//! The integration tests, in one binary so that they link once.
+
+mod architecture;
+mod reasons;
