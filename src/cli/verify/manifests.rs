@@ -1,0 +1,230 @@
+//! Manifests on a disk or on standard input: which images they name.
+
+use std::fs;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use serde_json::Value;
+
+use super::images::{Image, Images};
+use crate::admission::{Coverage, Gvk, ReferencesError};
+use crate::cli::Stop;
+use crate::policy::yaml;
+use crate::verdict::report::{Place, Uncovered};
+use crate::verdict::{Code, Finding};
+
+/// Most bytes of one file that are read: what the YAML reader takes, and one
+/// more to notice that there is more.
+const MAX_FILE: u64 = yaml::MAX_TEXT as u64 + 1;
+
+/// What the user said about where the manifests go.
+pub(super) struct Said<'a> {
+    /// `--namespace`.
+    pub(super) namespace: Option<&'a str>,
+    /// `--allow-uncovered`.
+    pub(super) allowed: &'a [String],
+}
+
+/// Reads every manifest below `paths` and adds the images that it names to
+/// `images`; gives the objects of kinds that are not covered.
+///
+/// An object that names its namespace is judged for it; others for the one that
+/// the user names.
+///
+/// # Errors
+///
+/// A file that cannot be read, a document that is no manifest, or one for
+/// another namespace than the user said: nothing is skipped.
+pub(super) fn read(
+    paths: &[PathBuf],
+    said: &Said<'_>,
+    images: &mut Images,
+) -> Result<Vec<Uncovered>, Stop> {
+    let mut uncovered = Vec::new();
+    for path in paths {
+        for (name, text) in texts(path)? {
+            let documents =
+                yaml::documents(&text).with_context(|| format!("{name} cannot be read"))?;
+            for document in documents {
+                let whence = Whence {
+                    file: &name,
+                    line: document.line,
+                    path: &document.path,
+                };
+                if let Some(object) = object(&document.value, &whence, said, images)? {
+                    uncovered.push(object);
+                }
+            }
+        }
+    }
+    Ok(uncovered)
+}
+
+/// Where a document stands, for messages.
+struct Whence<'a> {
+    file: &'a str,
+    line: u64,
+    path: &'a str,
+}
+
+impl std::fmt::Display for Whence<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: line {}", self.file, self.line)?;
+        if !self.path.is_empty() {
+            write!(f, ": {}", self.path)?;
+        }
+        Ok(())
+    }
+}
+
+fn object(
+    value: &Value,
+    whence: &Whence<'_>,
+    said: &Said<'_>,
+    images: &mut Images,
+) -> Result<Option<Uncovered>, Stop> {
+    let text = |name: &str| {
+        value
+            .get(name)
+            .and_then(Value::as_str)
+            .filter(|text| !text.is_empty())
+    };
+    let (Some(api_version), Some(kind)) = (text("apiVersion"), text("kind")) else {
+        return Err(anyhow::anyhow!(
+            "{whence}: not a Kubernetes object: apiVersion or kind is missing"
+        )
+        .into());
+    };
+    let metadata = |name: &str| {
+        value
+            .pointer(&format!("/metadata/{name}"))
+            .and_then(Value::as_str)
+            .filter(|text| !text.is_empty())
+    };
+    let namespace = match (metadata("namespace"), said.namespace) {
+        (Some(own), Some(said)) if own != said => {
+            return Err(Stop::usage(format!(
+                "{whence}: {kind} is for namespace {own:?}, and --namespace says {said:?}; \
+                 remove one of them"
+            )));
+        }
+        (own, said) => own.or(said),
+    };
+    let name = metadata("name").or_else(|| metadata("generateName"));
+    let named = [namespace, name]
+        .into_iter()
+        .flatten()
+        .collect::<Vec<_>>()
+        .join("/");
+    let described = format!("{kind} {named}").trim_end().to_owned();
+
+    let gvk = Gvk::from_manifest(api_version, kind);
+    let json = value.to_string();
+    match Coverage::builtin().references(&gvk, None, &json) {
+        Ok(uses) => {
+            for entry in uses {
+                let place = Place {
+                    file: Some(whence.file.to_owned()),
+                    object: Some(described.clone()),
+                    field: entry.path.entry().to_string(),
+                    name: entry.name.as_deref().map(str::to_owned),
+                };
+                images.add(Image::written(&entry.image, namespace), Some(place));
+            }
+            Ok(None)
+        }
+        Err(ReferencesError::NotCovered { .. }) => {
+            let kind = gvk.to_string();
+            Ok(Some(Uncovered {
+                code: Code::KindNotCovered.as_str(),
+                allowed: said.allowed.contains(&kind),
+                kind,
+                object: described,
+                file: Some(whence.file.to_owned()),
+            }))
+        }
+        Err(error @ ReferencesError::TooMany { .. }) => {
+            let place = Place {
+                file: Some(whence.file.to_owned()),
+                object: Some(described),
+                field: String::new(),
+                name: None,
+            };
+            let finding = Finding::violation(error.code(), error.to_string());
+            images.add(Image::refused("", namespace, finding), Some(place));
+            Ok(None)
+        }
+        Err(error @ ReferencesError::Malformed { .. }) => {
+            Err(anyhow::anyhow!("{whence}: {error}").into())
+        }
+    }
+}
+
+/// The texts at `path`, with their names: standard input, a file, or every
+/// manifest in a folder.
+fn texts(path: &Path) -> Result<Vec<(String, String)>, Stop> {
+    if path == Path::new("-") {
+        let mut text = String::new();
+        io::stdin()
+            .lock()
+            .take(MAX_FILE)
+            .read_to_string(&mut text)
+            .context("standard input cannot be read")?;
+        return Ok(vec![("standard input".to_owned(), text)]);
+    }
+    let mut files = Vec::new();
+    if path.is_dir() {
+        collect(path, &mut files)?;
+        if files.is_empty() {
+            return Err(Stop::usage(format!(
+                "{} has no manifest: no file ends in .yaml, .yml or .json",
+                path.display()
+            )));
+        }
+    } else {
+        files.push(path.to_owned());
+    }
+    files
+        .into_iter()
+        .map(|file| Ok((file.display().to_string(), read_text(&file)?)))
+        .collect()
+}
+
+/// Reads a file within the bound of the YAML reader.
+pub(super) fn read_text(path: &Path) -> Result<String, Stop> {
+    let mut text = String::new();
+    fs::File::open(path)
+        .and_then(|file| file.take(MAX_FILE).read_to_string(&mut text))
+        .with_context(|| format!("{} cannot be read", path.display()))?;
+    Ok(text)
+}
+
+/// Everything below `folder` that ends as a manifest does, by name. Hidden
+/// entries are left out, as in `kubectl`'s reading of mounted folders, where
+/// they are second copies; linked folders are not entered, so that there is no
+/// circle.
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Stop> {
+    let unreadable = || format!("{} cannot be read", folder.display());
+    let mut entries = fs::read_dir(folder)
+        .and_then(Iterator::collect::<io::Result<Vec<_>>>)
+        .with_context(unreadable)?;
+    entries.sort_by_key(fs::DirEntry::file_name);
+    for entry in entries {
+        let path = entry.path();
+        if entry.file_name().as_encoded_bytes().starts_with(b".") {
+            continue;
+        }
+        if entry.file_type().with_context(unreadable)?.is_dir() {
+            collect(&path, files)?;
+        } else if is_manifest(&path) && !path.is_dir() {
+            files.push(path);
+        }
+    }
+    Ok(())
+}
+
+fn is_manifest(path: &Path) -> bool {
+    path.extension()
+        .is_some_and(|extension| extension == "yaml" || extension == "yml" || extension == "json")
+}
