@@ -16,6 +16,8 @@
 //! disk. `client` adds registries over HTTP; `webhook` (the default) adds the
 //! admission server and the `floe` binary.
 
+#[cfg(feature = "webhook")]
+pub mod admission;
 pub mod evidence;
 pub mod oci;
 pub mod policy;

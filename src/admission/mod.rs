@@ -1,0 +1,24 @@
+//! The admission decision: bytes of an AdmissionReview in, bytes of the answer
+//! out.
+//!
+//! [`review`] reads what the API server sent, borrowing from its bytes;
+//! [`references`] finds the images that an object names; [`update`] keeps what
+//! is new against the old object; [`gate`] has each image judged by the
+//! engine; [`response`] writes the answer, starting from a denial.
+//!
+//! Nothing here opens a socket or reads a clock: the HTTP server passes in the
+//! bytes, the time and the deadline.
+
+mod kinds;
+mod paths;
+pub mod references;
+pub mod response;
+pub mod review;
+mod update;
+mod wire;
+mod workload;
+
+pub use paths::PathError;
+pub use references::{Coverage, CoverageProblem, FieldPath, ImageUse, ReferencesError, Role};
+pub use review::{Operation, Request, ReviewError};
+pub use wire::{Gvk, Text};
