@@ -6,6 +6,8 @@
 
 mod console;
 mod exit;
+mod files;
+mod policies;
 mod policy;
 mod registry;
 mod verify;

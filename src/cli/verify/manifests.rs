@@ -1,7 +1,5 @@
 //! Manifests on a disk or on standard input: which images they name.
 
-use std::fs;
-use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -9,14 +7,10 @@ use serde_json::Value;
 
 use super::images::{Image, Images};
 use crate::admission::{Coverage, Gvk, ReferencesError};
-use crate::cli::Stop;
+use crate::cli::{Stop, files};
 use crate::policy::yaml;
 use crate::verdict::report::{Place, Uncovered};
 use crate::verdict::{Code, Finding};
-
-/// Most bytes of one file that are read: what the YAML reader takes, and one
-/// more to notice that there is more.
-const MAX_FILE: u64 = yaml::MAX_TEXT as u64 + 1;
 
 /// What the user said about where the manifests go.
 pub(super) struct Said<'a> {
@@ -165,66 +159,23 @@ fn object(
 /// manifest in a folder.
 fn texts(path: &Path) -> Result<Vec<(String, String)>, Stop> {
     if path == Path::new("-") {
-        let mut text = String::new();
-        io::stdin()
-            .lock()
-            .take(MAX_FILE)
-            .read_to_string(&mut text)
-            .context("standard input cannot be read")?;
-        return Ok(vec![("standard input".to_owned(), text)]);
+        return Ok(vec![(
+            "standard input".to_owned(),
+            files::standard_input()?,
+        )]);
     }
-    let mut files = Vec::new();
-    if path.is_dir() {
-        collect(path, &mut files)?;
-        if files.is_empty() {
-            return Err(Stop::usage(format!(
-                "{} has no manifest: no file ends in .yaml, .yml or .json",
-                path.display()
-            )));
-        }
-    } else {
-        files.push(path.to_owned());
+    if !path.is_dir() {
+        return Ok(vec![(path.display().to_string(), files::text(path)?)]);
     }
-    files
+    let found = files::manifests_below(path)?;
+    if found.is_empty() {
+        return Err(Stop::usage(format!(
+            "{} has no manifest: no file ends in .yaml, .yml or .json",
+            path.display()
+        )));
+    }
+    found
         .into_iter()
-        .map(|file| Ok((file.display().to_string(), read_text(&file)?)))
+        .map(|file| Ok((file.display().to_string(), files::text(&file)?)))
         .collect()
-}
-
-/// Reads a file within the bound of the YAML reader.
-pub(super) fn read_text(path: &Path) -> Result<String, Stop> {
-    let mut text = String::new();
-    fs::File::open(path)
-        .and_then(|file| file.take(MAX_FILE).read_to_string(&mut text))
-        .with_context(|| format!("{} cannot be read", path.display()))?;
-    Ok(text)
-}
-
-/// Everything below `folder` that ends as a manifest does, by name. Hidden
-/// entries are left out, as in `kubectl`'s reading of mounted folders, where
-/// they are second copies; linked folders are not entered, so that there is no
-/// circle.
-fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Stop> {
-    let unreadable = || format!("{} cannot be read", folder.display());
-    let mut entries = fs::read_dir(folder)
-        .and_then(Iterator::collect::<io::Result<Vec<_>>>)
-        .with_context(unreadable)?;
-    entries.sort_by_key(fs::DirEntry::file_name);
-    for entry in entries {
-        let path = entry.path();
-        if entry.file_name().as_encoded_bytes().starts_with(b".") {
-            continue;
-        }
-        if entry.file_type().with_context(unreadable)?.is_dir() {
-            collect(&path, files)?;
-        } else if is_manifest(&path) && !path.is_dir() {
-            files.push(path);
-        }
-    }
-    Ok(())
-}
-
-fn is_manifest(path: &Path) -> bool {
-    path.extension()
-        .is_some_and(|extension| extension == "yaml" || extension == "yml" || extension == "json")
 }

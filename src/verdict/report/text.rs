@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{FindingReport, ImageReport, Place};
+use super::{FindingReport, ImageReport, Place, PolicyReport, Uncovered};
 
 /// How much people are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,6 +14,20 @@ pub enum Detail {
 }
 
 impl ImageReport {
+    /// Whether a policy under `warn` is not satisfied, or nothing matched and
+    /// that is only warned about.
+    pub fn has_warnings(&self) -> bool {
+        !self.is_denied()
+            && (!self.findings.is_empty() || self.policies.iter().any(PolicyReport::warns))
+    }
+
+    /// For a reference without a digest: the line that says which artifact it
+    /// named.
+    pub fn resolution(&self) -> Option<String> {
+        let pinned = self.pinned.as_ref()?;
+        (!self.reference.contains('@')).then(|| format!("{} is {pinned}", self.reference))
+    }
+
     /// The text for people, lines ending in `\n`.
     pub fn to_text(&self, detail: Detail) -> String {
         let mut text = String::new();
@@ -149,6 +163,27 @@ impl ImageReport {
             None => String::new(),
         };
         format!("floe verify {reference}{namespace} --policy FILE --explain")
+    }
+}
+
+impl Uncovered {
+    /// The text for people, lines ending in `\n`.
+    pub fn to_text(&self) -> String {
+        let file = match &self.file {
+            Some(file) => format!("{file}: "),
+            None => String::new(),
+        };
+        if self.allowed {
+            return format!(
+                "{file}{}: passed over, as {} is allowed to be\n",
+                self.object, self.kind
+            );
+        }
+        format!(
+            "{file}{} is refused\n  {:<19} floe does not know where {} keeps its images\n  \
+             next: pass it over with --allow-uncovered {}\n",
+            self.object, self.code, self.kind, self.kind
+        )
     }
 }
 
