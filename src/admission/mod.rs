@@ -9,16 +9,23 @@
 //! Nothing here opens a socket or reads a clock: the HTTP server passes in the
 //! bytes, the time and the deadline.
 
+mod gate;
+mod grounds;
 mod kinds;
 mod paths;
-pub mod references;
-pub mod response;
-pub mod review;
+mod references;
+mod response;
+mod review;
 mod update;
 mod wire;
 mod workload;
 
+pub use gate::{ChannelsOf, Gate, PolicyState, Reviewed};
+pub use grounds::{Grounds, Judged, JudgedImage, Nothing};
 pub use paths::PathError;
-pub use references::{Coverage, CoverageProblem, FieldPath, ImageUse, ReferencesError, Role};
+pub use references::{
+    Coverage, CoverageProblem, FieldPath, ImageUse, MAX_IMAGES, ReferencesError, Role,
+};
+pub use response::Caller;
 pub use review::{Operation, Request, ReviewError};
 pub use wire::{Gvk, Text};
