@@ -18,9 +18,12 @@
 
 #[cfg(feature = "webhook")]
 pub mod admission;
+#[cfg(feature = "webhook")]
+pub mod cli;
 pub mod evidence;
 pub mod oci;
 pub mod policy;
+pub mod roots;
 pub mod source;
 pub mod trust;
 pub mod verdict;

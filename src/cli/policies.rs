@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-
 use super::Stop;
 use super::files;
 use crate::policy::{Compiled, PolicyDocument, PolicySet, Problem, compile};

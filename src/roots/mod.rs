@@ -101,6 +101,8 @@ mod tests {
         std::fs::write(&path, pair.public_key_pem()).expect("written");
         let reference = MaterialRef::File(path.display().to_string());
         let materials = read([&reference]);
-        assert!(matches!(materials.get(&reference), Some(Ok(material)) if material.keys().len() == 1));
+        assert!(
+            matches!(materials.get(&reference), Some(Ok(material)) if material.keys().len() == 1)
+        );
     }
 }

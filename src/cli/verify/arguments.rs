@@ -113,7 +113,10 @@ impl VerifyArguments {
     pub(super) fn check(&self) -> Result<(), Stop> {
         let later = &self.later;
         for (given, name) in [
-            (later.certificate_identity.is_some(), "--certificate-identity"),
+            (
+                later.certificate_identity.is_some(),
+                "--certificate-identity",
+            ),
             (
                 later.certificate_oidc_issuer.is_some(),
                 "--certificate-oidc-issuer",
@@ -174,7 +177,17 @@ mod tests {
         assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
         assert_eq!(duration("30s"), Ok(Duration::from_secs(30)));
         assert_eq!(duration("2m"), Ok(Duration::from_secs(120)));
-        for text in ["", "5", "s", "-5s", "0s", "1.5s", "5h", "99999999999999999999s", "5 s"] {
+        for text in [
+            "",
+            "5",
+            "s",
+            "-5s",
+            "0s",
+            "1.5s",
+            "5h",
+            "99999999999999999999s",
+            "5 s",
+        ] {
             assert_eq!(
                 duration(text),
                 Err(format!("{text:?} is not a time; write 500ms, 30s or 2m"))

@@ -32,8 +32,13 @@ pub(super) fn run(arguments: &VerifyArguments) -> Result<Exit, Stop> {
     arguments.check()?;
     let now = Timestamp::now();
     let deadline = Instant::now() + arguments.timeout;
-    let channels: Option<Vec<Arc<str>>> = (!arguments.channel.is_empty())
-        .then(|| arguments.channel.iter().map(|name| Arc::from(name.as_str())).collect());
+    let channels: Option<Vec<Arc<str>>> = (!arguments.channel.is_empty()).then(|| {
+        arguments
+            .channel
+            .iter()
+            .map(|name| Arc::from(name.as_str()))
+            .collect()
+    });
     let namespace = arguments.namespace.as_deref();
 
     let mut uncovered = Vec::new();
@@ -42,7 +47,9 @@ pub(super) fn run(arguments: &VerifyArguments) -> Result<Exit, Stop> {
         None => {
             let images = images(arguments, &mut uncovered)?;
             if images.is_empty() && uncovered.is_empty() {
-                return Err(Stop::usage("nothing to verify: the manifests name no image"));
+                return Err(Stop::usage(
+                    "nothing to verify: the manifests name no image",
+                ));
             }
             Work::Images(images)
         }
@@ -83,10 +90,7 @@ impl Work {
 }
 
 /// The images that the user names and those that manifests name.
-fn images(
-    arguments: &VerifyArguments,
-    uncovered: &mut Vec<Uncovered>,
-) -> Result<Vec<Image>, Stop> {
+fn images(arguments: &VerifyArguments, uncovered: &mut Vec<Uncovered>) -> Result<Vec<Image>, Stop> {
     let namespace = arguments.namespace.as_deref();
     let mut images = Images::default();
     for text in &arguments.references {
@@ -127,21 +131,18 @@ fn judged(
             work.done(verifier, circumstances).await
         });
     };
-    let layout = Layout::open(folder)
-        .with_context(|| format!("{} is no image layout", folder.display()))?;
+    let layout =
+        Layout::open(folder).with_context(|| format!("{} is no image layout", folder.display()))?;
     let verifier = Verifier::new(layout, Blocking, Limits::default());
-    // A layout never waits, so neither threads nor an I/O driver are needed,
-    // and no socket is opened.
-    tokio::runtime::Builder::new_current_thread()
-        .build()
-        .context("the runtime cannot be started")?
-        .block_on(work.done(verifier, circumstances))
+    // No executor, no threads, no socket.
+    Blocking.run(work.done(verifier, circumstances))
 }
 
 fn answer(arguments: &VerifyArguments, report: &Report) -> Result<(), Stop> {
     let blocks = match arguments.output {
         Output::Json => {
-            let text = serde_json::to_string_pretty(report).context("the report has no JSON form")?;
+            let text =
+                serde_json::to_string_pretty(report).context("the report has no JSON form")?;
             vec![(Tone::Plain, text)]
         }
         Output::Text | Output::Sarif | Output::Junit => blocks(arguments, report),

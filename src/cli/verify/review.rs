@@ -72,11 +72,9 @@ pub(super) fn read(
         let recorded: RecordedReview<'_> = serde_json::from_str(&text)
             .with_context(|| format!("{} is no RecordedReview", path.display()))?;
         if recorded.api_version != "floe.dev/v1" || recorded.kind != "RecordedReview" {
-            return Err(anyhow::anyhow!(
-                "{} is no RecordedReview of floe.dev/v1",
-                path.display()
-            )
-            .into());
+            return Err(
+                anyhow::anyhow!("{} is no RecordedReview of floe.dev/v1", path.display()).into(),
+            );
         }
         Review {
             bytes: recorded.review.get().as_bytes().to_vec(),

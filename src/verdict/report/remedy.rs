@@ -54,6 +54,7 @@ pub(super) fn remedy(code: Code) -> &'static str {
             O::RegistryRefused => {
                 "name the registry in the configuration, if floe is to talk to it"
             }
+            O::LookFailed => "report this as a defect of floe, with its log",
             O::LayoutUnreadable => "check the path and the files of the image layout",
         },
         Code::Rejection(kind) => match kind {
