@@ -47,8 +47,12 @@ pub(super) fn run(arguments: &PolicyArguments) -> Result<Exit, Stop> {
     }
     let set = compiled.bind(&materials);
     let count = set.policies().len();
-    let noun = if count == 1 { "policy" } else { "policies" };
-    blocks.push((Tone::Good, format!("{count} {noun} compile")));
+    let what = if count == 1 {
+        "policy compiles"
+    } else {
+        "policies compile"
+    };
+    blocks.push((Tone::Good, format!("{count} {what}")));
     console::print(&blocks).context("the answer cannot be written")?;
     Ok(Exit::Success)
 }

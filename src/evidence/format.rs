@@ -94,7 +94,7 @@ const FOREIGN: &[&str] = &[
     "application/vnd.openvex+json",
     "application/vnd.csaf+json",
     "application/vnd.aquasec.trivy.report.sarif.v1",
-    "application/vnd.cncf.helm.chart.provenance.v1.prov",
+    "application/vnd.goharbor.harbor.sbom.v1",
 ];
 
 /// Signature formats that are known by name, so that a refusal can use it.

@@ -258,7 +258,6 @@ mod tests {
     fn a_known_key_in_another_spelling_is_refused() {
         for (key, name) in [
             ("Critical", "critical"),
-            ("criti\u{212a}al", ""),
             ("dsse_envelope", "dsseEnvelope"),
             ("dsseenvelope", "dsseEnvelope"),
             ("d\u{17f}seEnvelope", "dsseEnvelope"),
@@ -266,15 +265,11 @@ mod tests {
         ] {
             let text = format!(r#"{{"{key}":1}}"#);
             let parsed = Object::parse("doc", &text, &["critical", "dsseEnvelope", "_type"]);
-            if name.is_empty() {
-                assert!(parsed.is_ok(), "{key} is no spelling of a known key");
-            } else {
-                let message = parsed.expect_err(key).0;
-                assert!(
-                    message.contains(&format!("where {name:?} is meant")),
-                    "{message}"
-                );
-            }
+            let message = parsed.expect_err(key).0;
+            assert!(
+                message.contains(&format!("where {name:?} is meant")),
+                "{message}"
+            );
         }
         assert!(Object::parse("doc", r#"{"type":1}"#, &["_type"]).is_ok());
     }

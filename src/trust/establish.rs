@@ -204,6 +204,10 @@ fn prove(
                 "the signature names {hint}, a key of this authority, but that key did not make it"
             ),
             Some(hint) => format!("signature by unknown key {hint}"),
+            None if keys.iter().all(PublicKey::is_ed25519) => "signature by an unknown key, or in \
+                another variant of Ed25519: only the pure one is accepted, and cosign 2.6 and \
+                later sign images with Ed25519ph"
+                .into(),
             None => "signature by an unknown key".into(),
         },
     ))

@@ -5,6 +5,8 @@
 //! its holder wherever distinct signers are counted.
 
 mod parse;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::sync::Arc;
@@ -234,6 +236,12 @@ impl PublicKey {
     /// The identity of the key.
     pub const fn fingerprint(&self) -> KeyFingerprint {
         self.fingerprint
+    }
+
+    /// Whether this is an Ed25519 key, for which cosign writes a variant of the
+    /// scheme that is not accepted.
+    pub(super) fn is_ed25519(&self) -> bool {
+        matches!(self.verifiers[..], [(Scheme::Ed25519, _)])
     }
 
     /// Tries the schemes of this key in order and returns the first under which

@@ -1,4 +1,8 @@
 //! The integration tests, in one binary so that they link once.
 
 mod architecture;
+mod cli;
+mod establish;
 mod reasons;
+mod samples;
+mod support;
