@@ -6,3 +6,4 @@ mod establish;
 mod reasons;
 mod samples;
 mod support;
+mod verifier;
