@@ -139,7 +139,13 @@ pub fn classify(artifact_type: Option<&str>) -> Class {
 
 /// What `name` is in words, for a format that is not verified.
 pub(super) fn describe(name: &str) -> String {
-    let shown: String = name.chars().take(100).collect();
+    // The writer chose the name: no line breaks or control characters from it
+    // into a message.
+    let shown: String = name
+        .chars()
+        .take(100)
+        .flat_map(char::escape_debug)
+        .collect();
     if let Some((_, words)) = KNOWN.iter().find(|(known, _)| *known == name) {
         return format!("{words} ({shown})");
     }

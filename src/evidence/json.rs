@@ -47,16 +47,20 @@ impl<'a> Object<'a> {
         known: &[&str],
     ) -> Result<Self, JsonError> {
         let path = path.into();
+        let start = text.trim_start_matches([' ', '\t', '\r', '\n']);
+        if !start.is_empty() && !start.starts_with('{') {
+            return Err(JsonError(format!("{path} is not an object")));
+        }
         let mut deserializer = serde_json::Deserializer::from_str(text);
         let fields = deserializer
             .deserialize_map(Fields)
             .and_then(|fields| deserializer.end().map(|()| fields))
             .map_err(|error| describe(&path, &error))?;
         for (key, _) in &fields {
-            if let Some(name) = known
-                .iter()
-                .find(|name| *name != key && folded(name) == folded(key))
-            {
+            if known.contains(&&**key) {
+                continue;
+            }
+            if let Some(name) = known.iter().find(|name| folded(name).eq(folded(key))) {
                 return Err(JsonError(format!(
                     "{path} has the key {:?} where {name:?} is meant",
                     shortened(key)
@@ -209,21 +213,17 @@ impl<'de> serde::Deserialize<'de> for Key<'de> {
 
 /// What other readers take for the same key: letter case by Unicode folding,
 /// and the snake case of protobuf. A leading underscore is a name of its own.
-fn folded(key: &str) -> String {
-    let mut text = String::with_capacity(key.len());
-    for (at, c) in key.char_indices() {
-        if c != '_' || at == 0 {
-            text.extend(c.to_uppercase().flat_map(char::to_lowercase));
-        }
-    }
-    text
+fn folded(key: &str) -> impl Iterator<Item = char> {
+    key.char_indices()
+        .filter(|(at, c)| *c != '_' || *at == 0)
+        .flat_map(|(_, c)| c.to_uppercase().flat_map(char::to_lowercase))
 }
 
 fn describe(path: &str, error: &serde_json::Error) -> JsonError {
     use serde_json::error::Category;
     JsonError(match error.classify() {
         Category::Eof => format!("{path} ends too early"),
-        // Our own messages and "invalid type" name no values but keys.
+        // That it is an object was seen before, so the message is one of ours.
         Category::Data | Category::Io => format!("{path}: {error}"),
         Category::Syntax => format!(
             "{path} is not JSON at line {} column {}",
@@ -278,7 +278,10 @@ mod tests {
     fn trailing_data_other_kinds_and_broken_text_are_refused() {
         assert!(error(r#"{"x":1}{}"#).contains("is not JSON at line 1 column 8"));
         assert!(error(r#"{"x":1"#).contains("ends too early"));
-        assert!(error("[]").contains("expected an object"));
+        for text in ["[]", "1", "null", r#""{}""#, "\u{feff}{}", "<html>"] {
+            assert_eq!(error(text), "doc is not an object");
+        }
+        assert!(error("").contains("ends too early"));
         assert!(error(r#"{"x":01}"#).contains("is not JSON"));
         assert!(text(b"{\"\xff\":1}").is_err());
         let deep = format!(r#"{{"x":{}{}}}"#, "[".repeat(100_000), "]".repeat(100_000));

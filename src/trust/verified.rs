@@ -73,6 +73,16 @@ pub struct SignatureClaim {
     pub annotations: BTreeMap<String, String>,
 }
 
+impl SignatureClaim {
+    /// About how many bytes of memory the claim takes.
+    pub fn weight(&self) -> usize {
+        let texts = self.annotations.iter().map(|(k, v)| k.len() + v.len() + 96);
+        size_of::<Self>()
+            + self.docker_reference.as_ref().map_or(0, String::len)
+            + texts.sum::<usize>()
+    }
+}
+
 /// The two layouts in which cosign attaches signatures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SignatureLayout {

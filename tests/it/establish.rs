@@ -146,6 +146,11 @@ fn every_mutation_of_a_good_signature_is_refused_for_its_own_reason() {
             .chain(legacies.iter().map(|m| ("legacy", m)))
         {
             let established = judge(&mutation.attachment, &image, key);
+            let detail = established.as_ref().err().map_or("", |r| &r.detail);
+            assert!(
+                !detail.contains(char::is_control) && detail.len() < 400,
+                "{detail}"
+            );
             if code(&established) != mutation.code {
                 failures.push(format!(
                     "{:?} {layout} {:?}: expected {}, found {} ({:?})",

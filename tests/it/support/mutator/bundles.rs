@@ -249,6 +249,15 @@ pub(crate) fn bundles(start: &Start<'_>) -> Vec<Mutation> {
         },
     );
     list.add(
+        "layer of a media type with a line break",
+        FORMAT,
+        Attachment::Bundle {
+            bytes: text.clone().into(),
+            artifact_type: "application/x\nallowed: true".into(),
+            media_type: "application/x\nallowed: true".into(),
+        },
+    );
+    list.add(
         "bundle artifact with a layer of another type",
         MALFORMED,
         Attachment::Bundle {
