@@ -20,11 +20,16 @@
 pub mod admission;
 #[cfg(feature = "webhook")]
 pub mod cli;
+#[cfg(feature = "webhook")]
+pub mod config;
 pub mod evidence;
 pub mod oci;
 pub mod policy;
+#[cfg(feature = "client")]
 pub mod roots;
 pub mod source;
+#[cfg(feature = "webhook")]
+pub mod telemetry;
 pub mod trust;
 pub mod verdict;
 pub mod verifier;

@@ -76,7 +76,7 @@ pub(super) fn of_keys(files: &[PathBuf]) -> Result<PolicySet, Stop> {
     let mut keys = Vec::with_capacity(files.len());
     for file in files {
         let reference = MaterialRef::File(file.display().to_string());
-        let materials = roots::read([&reference]);
+        let materials = roots::read(std::slice::from_ref(&reference));
         let material = match materials.get(&reference) {
             Some(Ok(material)) => Arc::clone(material),
             Some(Err(sentence)) => return Err(anyhow::anyhow!("--key: {sentence}").into()),

@@ -2,12 +2,13 @@
 
 use std::path::PathBuf;
 
+use anyhow::Context as _;
 use clap::Args;
 
 use super::Stop;
 use crate::oci::Registry as Host;
-use crate::source::layout::Layout;
-use crate::verifier::{Tokio, Verifier};
+use crate::source::registry::{HostOptions, Keychain, Options, Registry};
+use crate::verifier::{Limits, Tokio, Verifier};
 
 /// Flags about registries.
 #[derive(Debug, Args)]
@@ -29,12 +30,52 @@ impl RegistryArguments {
         self.insecure_registry.is_empty() && self.registry_ca.is_empty()
     }
 
-    /// Not yet.
-    pub(super) fn verifier(&self) -> Result<Verifier<Layout, Tokio>, Stop> {
-        Err(Stop::usage(
-            "registries: not supported yet; give --layout DIR",
-        ))
+    /// Adds what the flags say to `options`.
+    ///
+    /// # Errors
+    ///
+    /// A file that cannot be read.
+    pub(super) fn apply(&self, options: &mut Options) -> Result<(), Stop> {
+        for host in &self.insecure_registry {
+            options
+                .hosts
+                .entry(host.clone())
+                .or_insert_with(HostOptions::default)
+                .insecure_http = true;
+        }
+        for (host, file) in &self.registry_ca {
+            let pem = std::fs::read(file)
+                .with_context(|| format!("{} cannot be read", file.display()))?;
+            options
+                .hosts
+                .entry(host.clone())
+                .or_insert_with(HostOptions::default)
+                .ca = Some(pem);
+        }
+        Ok(())
     }
+
+    /// An engine for one run of the command line: loopback over plain HTTP, and
+    /// the user's own credentials.
+    pub(super) fn verifier(&self) -> Result<Verifier<Registry, Tokio>, Stop> {
+        let mut options = Options::command_line();
+        options.keychain = keychain()?;
+        self.apply(&mut options)?;
+        let registry = Registry::new(options).context("the registry client cannot be made")?;
+        Ok(Verifier::new(registry, Tokio, Limits::default()))
+    }
+}
+
+/// The credentials that `docker login` and its like have left.
+pub(super) fn keychain() -> Result<Keychain, Stop> {
+    let folder = std::env::var_os("DOCKER_CONFIG").map(PathBuf::from);
+    let home = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".docker"));
+    Ok(match folder.or(home) {
+        Some(folder) => {
+            Keychain::load(&folder).context("the registry credentials cannot be used")?
+        }
+        None => Keychain::anonymous(),
+    })
 }
 
 fn authority(text: &str) -> Result<(Host, PathBuf), String> {
