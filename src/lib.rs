@@ -33,3 +33,5 @@ pub mod telemetry;
 pub mod trust;
 pub mod verdict;
 pub mod verifier;
+#[cfg(feature = "webhook")]
+pub mod webhook;
