@@ -48,10 +48,13 @@ fn document(path: &Path) -> Result<PolicyDocument, Stop> {
 /// Every problem of every document, one a line.
 pub(super) fn compiled(paths: &[PathBuf]) -> Result<Compiled, Stop> {
     let documents = documents(paths)?;
-    compile(&documents).map_err(|problems| {
-        let text = problems.iter().map(Problem::to_string).collect::<Vec<_>>();
-        anyhow::anyhow!("the policies do not compile\n{}", text.join("\n")).into()
-    })
+    compile(&documents).map_err(|problems| not_compiling(&problems))
+}
+
+/// Every problem, one a line.
+pub(super) fn not_compiling(problems: &[Problem]) -> Stop {
+    let text: Vec<_> = problems.iter().map(Problem::to_string).collect();
+    anyhow::anyhow!("the policies do not compile\n{}", text.join("\n")).into()
 }
 
 /// The policies at `paths`, with the material that they refer to.

@@ -11,7 +11,7 @@ use crate::source::registry::{HostOptions, Keychain, Options, Registry};
 use crate::verifier::{Limits, Tokio, Verifier};
 
 /// Flags about registries.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(super) struct RegistryArguments {
     /// A registry to be asked over plain HTTP. May be given several times.
     /// Registries on this machine are asked so anyway.

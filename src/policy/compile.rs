@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::select::Matcher;
 use super::spec::{self, KeySource, Spec};
-use super::{Authority, Policy, PolicySet, Requirement, Tags, yaml};
+use super::{Authority, Policy, PolicySet, Tags, yaml};
 use crate::oci::Digest;
 use crate::trust::{MaterialRef, Materials};
 use crate::verdict::{Code, Enforcement, Finding, PolicyName};
@@ -236,10 +236,7 @@ impl Compiled {
                 let name = Arc::clone(name);
                 authorities.push(Authority { name, material });
             }
-            let broken = entry
-                .broken
-                .clone()
-                .or_else(|| one_key_twice(spec.requirement.as_ref()?, &authorities));
+            let broken = entry.broken.clone().or_else(|| one_key_twice(&authorities));
             let policy = Policy {
                 name: spec.name.clone(),
                 enforcement: spec.enforcement,
@@ -259,7 +256,7 @@ impl Compiled {
 /// Two authorities of one `require` with the same key look like two people and
 /// are one. That the requirement counts distinct signers would stop it, but
 /// whoever wrote it believes something that is not so.
-fn one_key_twice(_require: &Requirement, authorities: &[Authority]) -> Option<Finding> {
+fn one_key_twice(authorities: &[Authority]) -> Option<Finding> {
     for (index, authority) in authorities.iter().enumerate() {
         let Ok(material) = authority.material else {
             continue;

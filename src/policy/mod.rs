@@ -18,6 +18,8 @@ mod require;
 mod select;
 mod signatures;
 mod spec;
+#[cfg(test)]
+mod tests;
 pub mod yaml;
 
 pub use channel::{ChannelError, ChannelMap};

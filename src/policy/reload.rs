@@ -1,7 +1,7 @@
 //! What stays in force when a folder of policies is read again.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::compile::{Entry, entries};
 use super::{Compiled, PolicyDocument, Problem, compile, spec, yaml};
@@ -18,6 +18,9 @@ pub struct Reading {
     /// in it remove its policies.
     pub complete: bool,
 }
+
+const NO_POLICY: &str = "no file of the folder holds a policy; to run without policies, put an \
+                         empty TrustPolicyList there";
 
 /// The last good text of every file.
 ///
@@ -38,13 +41,17 @@ pub struct Reloaded {
 }
 
 impl Store {
-    /// Starts from documents that must all compile.
+    /// Starts from documents that must all compile. Without any policy
+    /// everything is denied, as in [`Self::reload`].
     ///
     /// # Errors
     ///
     /// Every problem, as [`compile`].
     pub fn start(documents: &[PolicyDocument]) -> Result<(Self, Compiled), Vec<Problem>> {
-        let compiled = compile(documents)?;
+        let mut compiled = compile(documents)?;
+        if compiled.is_empty() && !documents.iter().any(says_empty) {
+            compiled = Compiled::denying(Finding::violation(Code::PoliciesMissing, NO_POLICY));
+        }
         let good = documents
             .iter()
             .map(|document| (document.origin.clone(), document.text.clone()))
@@ -155,21 +162,20 @@ impl Store {
         };
         compiled.entries.append(&mut stand_ins.entries);
         if compiled.is_empty() && !reading.documents.iter().any(says_empty) {
-            let message = "no file of the folder holds a policy";
             problems.push(Problem {
                 origin: "policies".to_owned(),
                 path: String::new(),
-                message: message.to_owned(),
+                message: NO_POLICY.to_owned(),
             });
-            compiled = Compiled::denying(Finding::violation(Code::PoliciesMissing, message));
+            compiled = Compiled::denying(Finding::violation(Code::PoliciesMissing, NO_POLICY));
         }
         Reloaded { compiled, problems }
     }
 }
 
-fn good_entries(origin: &PathBuf, text: &str) -> Result<Vec<Entry>, Vec<Problem>> {
+fn good_entries(origin: &Path, text: &str) -> Result<Vec<Entry>, Vec<Problem>> {
     entries(&PolicyDocument {
-        origin: origin.clone(),
+        origin: origin.to_path_buf(),
         text: text.to_owned(),
     })
 }

@@ -306,6 +306,16 @@ fn authorities(
                 "must be lower-case letters, digits and hyphens, at most 63",
             );
         }
+        if let Some(KeySource::Inline(_)) = &source
+            && let Some((other, _)) = all.iter().find(|(_, known)| *known == source)
+        {
+            // One key under two names looks like two people. For files and
+            // variables that is known only when they are read.
+            walk.complain(
+                object.path_of("key"),
+                format!("is the key of authority `{other}` too; name each key once"),
+            );
+        }
         if all.iter().any(|(other, _)| **other == *name) {
             walk.complain(object.path_of("name"), format!("duplicate name `{name}`"));
             continue;

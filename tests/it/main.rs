@@ -5,6 +5,7 @@ mod architecture;
 mod cli;
 mod establish;
 mod layout;
+mod policy;
 mod reasons;
 #[cfg(feature = "webhook")]
 mod registry;

@@ -1,3 +1,4 @@
+use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
@@ -181,5 +182,37 @@ fn only_one_empty_list_of_policies_says_that_there_are_none() {
         "a: 1",
     ] {
         assert!(!explicitly_empty(text), "{text}");
+    }
+}
+
+fn any_value() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        "\\PC{0,8}".prop_map(Value::from),
+    ];
+    leaf.prop_recursive(4, 24, 4, |inner| {
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            proptest::collection::btree_map("\\PC{0,6}", inner, 0..4)
+                .prop_map(|map| Value::Object(map.into_iter().collect())),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn no_text_is_too_odd_for_an_answer(text in "[-a-c:{}\\[\\],&*!<>|?'\"\n\t #%0-1.~]{0,60}") {
+        let _ = documents(&text);
+    }
+
+    #[test]
+    fn json_means_the_same_to_both_readers(value in any_value()) {
+        let value = json!({"a": value});
+        let text = value.to_string();
+        prop_assert_eq!(values(&text), [value.clone()]);
+        let found = yaml(&text).expect("JSON is YAML");
+        prop_assert_eq!(&found[0].value, &value);
     }
 }
