@@ -83,6 +83,17 @@ impl Images {
     }
 }
 
+/// An object in words: `Pod payments/web`, as far as it has a namespace and a
+/// name.
+pub(super) fn described(kind: &str, namespace: Option<&str>, name: Option<&str>) -> String {
+    match (namespace, name) {
+        (Some(namespace), Some(name)) => format!("{kind} {namespace}/{name}"),
+        (None, Some(name)) => format!("{kind} {name}"),
+        (Some(namespace), None) => format!("{kind} in namespace {namespace}"),
+        (None, None) => kind.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

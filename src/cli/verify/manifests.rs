@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use serde_json::Value;
 
-use super::images::{Image, Images};
+use super::images::{self, Image, Images};
 use crate::admission::{Coverage, Gvk, ReferencesError};
 use crate::cli::{Stop, files};
 use crate::policy::yaml;
@@ -106,12 +106,7 @@ fn object(
         (own, said) => own.or(said),
     };
     let name = metadata("name").or_else(|| metadata("generateName"));
-    let named = [namespace, name]
-        .into_iter()
-        .flatten()
-        .collect::<Vec<_>>()
-        .join("/");
-    let described = format!("{kind} {named}").trim_end().to_owned();
+    let described = images::described(kind, namespace, name);
 
     let gvk = Gvk::from_manifest(api_version, kind);
     let json = value.to_string();

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::images::described;
 use super::judge::{Circumstances, Review};
 use crate::admission::{Caller, Coverage, Gate, Grounds, PolicyState, Request};
 use crate::cli::{Stop, files};
@@ -133,15 +134,8 @@ pub(super) async fn replay<S: Source, R: Runtime>(
         .context("the review cannot be answered")?;
     let request = reviewed.request.as_ref();
     let namespace = request.and_then(Request::namespace);
-    let object = request.map(|request| {
-        let named: Vec<_> = [namespace, request.name.as_deref()]
-            .into_iter()
-            .flatten()
-            .collect();
-        format!("{} {}", request.kind.kind, named.join("/"))
-            .trim_end()
-            .to_owned()
-    });
+    let object =
+        request.map(|request| described(&request.kind.kind, namespace, request.name.as_deref()));
     if let Grounds::Refused(finding) = &reviewed.grounds {
         let place = Place {
             file: None,
