@@ -10,4 +10,15 @@
 //! This is test code: what cannot be set up is a panic that says what was
 //! tried, because a test that could not run has failed.
 
+pub mod cluster;
+pub mod cosign;
+pub mod floe;
+pub mod gate;
+pub mod http;
+pub mod object;
 pub mod parts;
+pub mod pki;
+pub mod process;
+pub mod recorder;
+pub mod registry;
+pub mod scratch;
