@@ -69,7 +69,9 @@ impl Cluster {
         let server = authority.server("kube-apiserver", &["127.0.0.1", "localhost", "10.96.0.1"]);
         let server_cert = scratch.write("apiserver.pem", &server.certificate);
         let server_key = scratch.write("apiserver.key", &server.key);
-        let accounts = scratch.write("accounts.key", pki::private_key());
+        let (private, public) = pki::key_pair();
+        let accounts_key = scratch.write("accounts.key", private);
+        let accounts_pub = scratch.write("accounts.pub", public);
         let admin = authority.client("admin", Some("system:masters"));
         let mut api_server = Command::new(part("kube-apiserver"));
         api_server
@@ -81,10 +83,13 @@ impl Cluster {
             .arg(format!("--tls-private-key-file={}", server_key.display()))
             .arg(format!("--client-ca-file={}", ca.display()))
             .arg("--service-account-issuer=https://kubernetes.default.svc")
-            .arg(format!("--service-account-key-file={}", accounts.display()))
+            .arg(format!(
+                "--service-account-key-file={}",
+                accounts_pub.display()
+            ))
             .arg(format!(
                 "--service-account-signing-key-file={}",
-                accounts.display()
+                accounts_key.display()
             ))
             .args([
                 "--authorization-mode=RBAC",

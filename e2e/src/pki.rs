@@ -88,13 +88,14 @@ impl Authority {
     }
 }
 
-/// A key pair, PKCS#8 PEM, for things that are not certificates.
+/// A key for things that are not certificates: private and public, both PEM.
 ///
 /// # Panics
 ///
 /// The crypto library cannot make keys.
-pub fn private_key() -> String {
-    key().serialize_pem()
+pub fn key_pair() -> (String, String) {
+    let key = key();
+    (key.serialize_pem(), key.public_key_pem())
 }
 
 fn key() -> KeyPair {
