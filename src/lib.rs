@@ -16,10 +16,22 @@
 //! disk. `client` adds registries over HTTP; `webhook` (the default) adds the
 //! admission server and the `floe` binary.
 
+#[cfg(feature = "webhook")]
+pub mod admission;
+#[cfg(feature = "webhook")]
+pub mod cli;
+#[cfg(feature = "webhook")]
+pub mod config;
 pub mod evidence;
 pub mod oci;
 pub mod policy;
+#[cfg(feature = "client")]
+pub mod roots;
 pub mod source;
+#[cfg(feature = "webhook")]
+pub mod telemetry;
 pub mod trust;
 pub mod verdict;
 pub mod verifier;
+#[cfg(feature = "webhook")]
+pub mod webhook;

@@ -2,7 +2,13 @@
 
 use std::sync::Arc;
 
-use super::Obstacle;
+use super::bundle::{Bundle, BundleError};
+use super::format::{
+    self, CERTIFICATE_ANNOTATION, MAX_BUNDLE_BYTES, MAX_PAYLOAD_BYTES, SIGNATURE_ANNOTATION,
+    SimpleSigningLayer,
+};
+use super::simple_signing::SimpleSigningPayload;
+use super::{Obstacle, json};
 use crate::oci::{Content, Digest};
 
 /// Where signatures of an artifact are looked for.
@@ -78,7 +84,8 @@ impl Evidence {
 }
 
 /// One attached document: a signature in one of the known layouts, or what was
-/// found in its place.
+/// found in its place. It is parsed when it is made, once for however many
+/// authorities it is judged under.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Document {
     /// Identity of everything in it that verification reads; two documents with
@@ -88,23 +95,155 @@ pub struct Document {
     pub manifest: Digest,
     /// The parsed contents.
     pub body: Body,
+    weight: usize,
 }
 
 /// What a document is. Unknown and broken ones are kept: they become findings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Body {
     /// A legacy cosign signature.
-    SimpleSigning {
-        /// The signed bytes.
-        payload: Content,
-        /// Base64 of the signature, from the layer's annotation.
-        signature: String,
-    },
+    SimpleSigning(SimpleSigning),
     /// A Sigstore bundle.
-    Bundle(Content),
-    /// A format that floe knows by name only, or not at all.
+    Bundle(Bundle),
+    /// A format that floe does not verify.
     Unsupported {
-        /// Its media type or artifact type, shortened.
+        /// What it is, in words that follow "is", shortened.
         format: String,
     },
+    /// Something of a known format that cannot be read.
+    Malformed {
+        /// One sentence: what is wrong with it.
+        detail: String,
+    },
+}
+
+/// A legacy cosign signature as found; nothing in it is verified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SimpleSigning {
+    /// The signed bytes.
+    pub signed_bytes: Content,
+    /// The signature, decoded.
+    pub signature: Vec<u8>,
+    /// What the payload says.
+    pub payload: SimpleSigningPayload,
+    /// Whether a certificate is attached, as for keyless signatures.
+    pub has_certificate: bool,
+}
+
+impl Document {
+    /// A signature in cosign's legacy layout: `payload` is the blob of `layer`,
+    /// which came with [`super::format::simple_signing_layers`].
+    pub fn simple_signing(manifest: Digest, payload: Content, layer: &SimpleSigningLayer) -> Self {
+        let annotations = &layer.descriptor.annotations;
+        let has_certificate = annotations
+            .get(CERTIFICATE_ANNOTATION)
+            .is_some_and(|text| !text.is_empty());
+        let id = Identity::new("simple-signing")
+            .with(payload.digest().to_string().as_bytes())
+            .with(layer.signature.as_bytes())
+            .with(&[u8::from(has_certificate)])
+            .finish();
+        let weight = payload.bytes().len() * 2 + layer.signature.len();
+        let body = Self::read_simple_signing(payload, layer, has_certificate)
+            .unwrap_or_else(|detail| Body::Malformed { detail });
+        Self::new(id, manifest, body, weight)
+    }
+
+    fn read_simple_signing(
+        payload: Content,
+        layer: &SimpleSigningLayer,
+        has_certificate: bool,
+    ) -> Result<Body, String> {
+        let signature = json::base64(&layer.signature)
+            .ok_or_else(|| format!("{SIGNATURE_ANNOTATION} is not standard base64 with padding"))?;
+        within(payload.bytes().len(), MAX_PAYLOAD_BYTES)?;
+        Ok(Body::SimpleSigning(SimpleSigning {
+            payload: SimpleSigningPayload::parse(payload.bytes()).map_err(|error| error.0)?,
+            signed_bytes: payload,
+            signature,
+            has_certificate,
+        }))
+    }
+
+    /// A Sigstore bundle: the blob of a layer that came with
+    /// [`super::format::bundle_layers`].
+    pub fn bundle(manifest: Digest, content: &Content) -> Self {
+        let id = Identity::new("bundle")
+            .with(content.digest().to_string().as_bytes())
+            .finish();
+        let bytes = content.bytes();
+        let body = match within(bytes.len(), MAX_BUNDLE_BYTES) {
+            Err(detail) => Body::Malformed { detail },
+            Ok(()) => match Bundle::parse(bytes) {
+                Ok(bundle) => Body::Bundle(bundle),
+                Err(BundleError::Version(media_type)) => Body::Unsupported {
+                    format: format::describe(&media_type),
+                },
+                Err(BundleError::Malformed(detail)) => Body::Malformed { detail },
+            },
+        };
+        Self::new(id, manifest, body, bytes.len())
+    }
+
+    /// Something in a format that is not verified: `media_type` is its media
+    /// type or artifact type.
+    pub fn unsupported(manifest: Digest, media_type: &str) -> Self {
+        let format = format::describe(media_type);
+        let id = Identity::new("unsupported")
+            .with(format.as_bytes())
+            .finish();
+        Self::new(id, manifest, Body::Unsupported { format }, 0)
+    }
+
+    /// Something of a known format that cannot be read; `detail` says why, in
+    /// one sentence that quotes no values.
+    pub fn malformed(manifest: Digest, detail: impl Into<String>) -> Self {
+        let detail = detail.into();
+        let id = Identity::new("malformed").with(detail.as_bytes()).finish();
+        Self::new(id, manifest, Body::Malformed { detail }, 0)
+    }
+
+    const fn new(id: Digest, manifest: Digest, body: Body, payload: usize) -> Self {
+        Self {
+            id,
+            manifest,
+            body,
+            // The parsed form holds its texts and some pointers to them.
+            weight: size_of::<Self>() + payload + 256,
+        }
+    }
+
+    /// About how many bytes of memory the document takes.
+    pub const fn weight(&self) -> usize {
+        self.weight
+    }
+}
+
+fn within(found: usize, limit: u64) -> Result<(), String> {
+    if found as u64 > limit {
+        Err(format!(
+            "{found} bytes are more than the {limit} that are read"
+        ))
+    } else {
+        Ok(())
+    }
+}
+
+/// Hashes parts so that no two lists of parts give the same bytes.
+struct Identity(Vec<u8>);
+
+impl Identity {
+    fn new(kind: &str) -> Self {
+        Self(b"floe document v1".to_vec()).with(kind.as_bytes())
+    }
+
+    fn with(mut self, part: &[u8]) -> Self {
+        self.0.extend_from_slice(&(part.len() as u64).to_be_bytes());
+        self.0.extend_from_slice(part);
+        self
+    }
+
+    fn finish(self) -> Digest {
+        Digest::sha256(&self.0)
+    }
 }

@@ -5,8 +5,16 @@
 //! not be looked at is an [`Obstacle`] and stays in the evidence, so that
 //! "could not look" is never mistaken for "nothing there".
 
+mod bundle;
 mod document;
+pub mod dsse;
+pub mod format;
+mod json;
 mod obstacle;
+pub mod simple_signing;
+pub mod statement;
 
-pub use document::{Body, Document, Evidence, Location, LocationEvidence};
+pub use bundle::{Bundle, BundleContent, DsseContent, VerificationMaterial};
+pub use document::{Body, Document, Evidence, Location, LocationEvidence, SimpleSigning};
+pub use format::{Class, Layers, SimpleSigningLayer};
 pub use obstacle::{Obstacle, ObstacleKind};

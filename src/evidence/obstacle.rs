@@ -80,6 +80,8 @@ kinds! {
     RegistryRefused = "registry-not-permitted",
     /// A file of an image layout could not be read.
     LayoutUnreadable = "layout-unreadable",
+    /// A lookup ended without an answer: a defect of floe.
+    LookFailed = "lookup-failed",
     /// The request's own deadline passed.
     DeadlineExceeded = "deadline-exceeded",
 }

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::{MaterialId, Selection};
+use super::{Applies, MaterialId, Selected, Selection, Tags, signatures};
 use crate::evidence::Obstacle;
 use crate::oci::{PinnedReference, Reference};
 use crate::trust::Established;
-use crate::verdict::Verdict;
+use crate::verdict::{Code, Enforcement, Finding, Outcome, Status, Verdict};
 
 /// How the artifact that is judged was named.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub enum Pinning {
 #[derive(Debug, Clone, Default)]
 pub struct Facts {
     /// For each material of the selection, sorted: what each document is worth
-    /// under it.
+    /// under it, in one order of documents for all of them.
     pub established: Vec<(MaterialId, Vec<Arc<Established>>)>,
     /// What could not be looked at. While there is any, no authority is
     /// violated.
@@ -43,12 +43,110 @@ impl Facts {
 }
 
 /// Combines the policies for an image with what is known about it, as of `at`.
+///
+/// `at` is the time of the decision. Keys that are trusted without dates do not
+/// depend on it; it is asked for so that every caller has one clock reading
+/// for a whole review.
+///
+/// Of `facts`, only what belongs to the material of the selection is read; it
+/// is empty where nothing had to be gathered.
 pub fn decide(
-    _reference: &Reference,
-    _pinning: &Pinning,
-    _selection: &Selection,
-    _facts: &Facts,
-    _at: Timestamp,
+    reference: &Reference,
+    pinning: &Pinning,
+    selection: &Selection,
+    facts: &Facts,
+    at: Timestamp,
 ) -> Verdict {
-    panic!("placeholder")
+    // Nothing that is evaluated yet has dates.
+    let _ = at;
+    let outcomes = selection
+        .policies
+        .iter()
+        .map(|selected| outcome(reference, pinning, selected, facts))
+        .collect();
+    let pinned = match pinning {
+        Pinning::Digest(pinned) | Pinning::Resolved(pinned) => Some(pinned.clone()),
+        Pinning::Unresolved(_) => None,
+    };
+    Verdict::conclude(reference.clone(), pinned, outcomes, selection.no_match)
+}
+
+fn outcome(
+    reference: &Reference,
+    pinning: &Pinning,
+    selected: &Selected,
+    facts: &Facts,
+) -> Outcome {
+    let policy = &*selected.policy;
+    let mut outcome = Outcome {
+        policy: policy.name.clone(),
+        enforcement: policy.enforcement,
+        status: None,
+        signers: Vec::new(),
+        findings: Vec::new(),
+    };
+    if policy.enforcement == Enforcement::Off {
+        return outcome;
+    }
+    // Whether it applies is the first question: what it would say is not worth
+    // telling while that is open.
+    let instead = match &selected.applies {
+        Applies::Unknown(finding) => Some(finding),
+        Applies::Yes => policy.broken.as_ref(),
+    };
+    if let Some(finding) = instead {
+        outcome.status = Some(status_of(finding));
+        outcome.findings.push(finding.clone());
+        return outcome;
+    }
+    let pin = match (pinning, policy.tags) {
+        (Pinning::Digest(_), _) | (Pinning::Resolved(_), Tags::Resolve) => Status::Satisfied,
+        (Pinning::Resolved(_) | Pinning::Unresolved(_), Tags::Deny) => {
+            outcome.findings.push(tag_not_pinned(reference, pinning));
+            Status::Violated
+        }
+        (Pinning::Unresolved(obstacle), Tags::Resolve) => {
+            outcome.findings.push(obstacle.into());
+            Status::Inconclusive
+        }
+    };
+    let signed = match (&policy.requirement, pinning) {
+        // There is no artifact that could be looked at.
+        (_, Pinning::Unresolved(_)) | (None, _) => Status::Satisfied,
+        (Some(requirement), _) => signatures::judge(policy, requirement, facts, &mut outcome),
+    };
+    outcome.status = Some(both(pin, signed));
+    outcome
+}
+
+/// Strong Kleene "and".
+const fn both(a: Status, b: Status) -> Status {
+    match (a, b) {
+        (Status::Violated, _) | (_, Status::Violated) => Status::Violated,
+        (Status::Inconclusive, _) | (_, Status::Inconclusive) => Status::Inconclusive,
+        (Status::Satisfied, Status::Satisfied) => Status::Satisfied,
+    }
+}
+
+fn status_of(finding: &Finding) -> Status {
+    if finding.is_obstacle() {
+        Status::Inconclusive
+    } else {
+        Status::Violated
+    }
+}
+
+fn tag_not_pinned(reference: &Reference, pinning: &Pinning) -> Finding {
+    let message = match pinning {
+        Pinning::Digest(pinned) | Pinning::Resolved(pinned) => {
+            format!("the tag can move; deploy {pinned}")
+        }
+        Pinning::Unresolved(obstacle) => format!(
+            "the tag can move; deploy {}@DIGEST (what {} points to now could not be had: {})",
+            reference.repository(),
+            reference.tag_or_latest(),
+            obstacle.detail
+        ),
+    };
+    Finding::violation(Code::TagNotPinned, message)
 }

@@ -5,13 +5,28 @@
 //! once; [`Compiled::bind`] adds the material that was read for it and gives the
 //! immutable [`PolicySet`] that the engine runs. [`PolicySet::select`] finds the
 //! policies for one image, [`decide`] combines them with established facts.
+//! [`Store`] keeps what was in force across reloads of a folder.
 
+mod channel;
 mod compile;
 mod decide;
+mod duration;
+mod fields;
+mod pattern;
+mod reload;
+mod require;
 mod select;
+mod signatures;
+mod spec;
+#[cfg(test)]
+mod tests;
+pub mod yaml;
 
+pub use channel::{ChannelError, ChannelMap};
 pub use compile::{Compiled, PolicyDocument, Problem, compile};
 pub use decide::{Facts, Pinning, decide};
+pub use pattern::{ImagePattern, NamePattern, PatternError};
+pub use reload::{Reading, Reloaded, Store};
 pub use select::{
     Applies, Authority, MaterialId, Policy, PolicySet, Requirement, Selected, Selection, Tags,
 };

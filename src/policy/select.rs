@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::oci::Repository;
+use super::pattern::{ImagePattern, Name, NamePattern};
+use crate::oci::{Digest, Repository};
 use crate::trust::AuthorityMaterial;
-use crate::verdict::{Enforcement, Finding, NoMatch, PolicyName, Subject};
+use crate::verdict::{Code, Enforcement, Finding, NoMatch, PolicyName, Subject};
 
 /// Index of one authority's material in its [`PolicySet`]. Authorities with the
 /// same material share it, whatever their names and policies.
@@ -73,13 +74,35 @@ pub struct Policy {
     pub broken: Option<Finding>,
 }
 
+/// Which images and places a policy is for. All that is given must match; an
+/// empty list means that nothing was given.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Matcher {
+    pub(super) images: Vec<ImagePattern>,
+    pub(super) channels: Vec<Arc<str>>,
+    pub(super) namespaces: Vec<NamePattern>,
+}
+
 /// All policies in force, with the material of their authorities. Immutable;
 /// swapped whole.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct PolicySet {
-    pub(super) policies: Vec<(super::compile::Matcher, Arc<Policy>)>,
+    pub(super) policies: Vec<(Matcher, Arc<Policy>)>,
     pub(super) materials: Vec<Arc<AuthorityMaterial>>,
     pub(super) no_match: NoMatch,
+    pub(super) hash: Digest,
+}
+
+impl Default for PolicySet {
+    /// No policy, so that everything is denied.
+    fn default() -> Self {
+        Self {
+            policies: Vec::new(),
+            materials: Vec::new(),
+            no_match: NoMatch::Deny,
+            hash: Digest::sha256(b""),
+        }
+    }
 }
 
 /// Whether a policy is known to apply.
@@ -110,15 +133,124 @@ pub struct Selection {
 }
 
 impl PolicySet {
+    /// A policy that matches everything, accepts any of these authorities and
+    /// judges tags by the digest they name now: what a key given without a
+    /// policy means. It is called `keys`.
+    ///
+    /// Without any authority nothing can satisfy it.
+    pub fn for_keys(keys: Vec<(Arc<str>, Arc<AuthorityMaterial>)>) -> Self {
+        let mut set = Self::default();
+        let mut hashed = b"floe keys v1\0".to_vec();
+        let mut authorities = Vec::with_capacity(keys.len());
+        for (name, material) in keys {
+            hashed.extend_from_slice(material.fingerprint().as_bytes());
+            let material = Ok(set.intern(material));
+            authorities.push(Authority { name, material });
+        }
+        let requirement = super::require::any_of_all(authorities.len());
+        let policy = Policy {
+            name: PolicyName("keys".into()),
+            enforcement: Enforcement::Enforce,
+            tags: Tags::Resolve,
+            authorities,
+            requirement: Some(requirement),
+            known_good_for: Duration::ZERO,
+            broken: None,
+        };
+        set.policies.push((Matcher::default(), Arc::new(policy)));
+        set.hash = Digest::sha256(&hashed);
+        set
+    }
+
+    /// The same policies with another answer for images that none of them is
+    /// about.
+    #[must_use]
+    pub fn with_no_match(self, no_match: NoMatch) -> Self {
+        Self { no_match, ..self }
+    }
+
+    /// The index of `material`, which policies with equal material share.
+    pub(super) fn intern(&mut self, material: Arc<AuthorityMaterial>) -> MaterialId {
+        let known = self
+            .materials
+            .iter()
+            .position(|other| other.fingerprint() == material.fingerprint());
+        MaterialId(known.unwrap_or_else(|| {
+            self.materials.push(material);
+            self.materials.len() - 1
+        }))
+    }
+
     /// Finds the policies for an image of `repository` used at `subject`.
-    pub fn select(&self, _repository: &Repository, _subject: &Subject) -> Selection {
-        let _ = (&self.policies, self.no_match);
-        panic!("placeholder")
+    ///
+    /// Nothing is allocated but the result.
+    pub fn select(&self, repository: &Repository, subject: &Subject) -> Selection {
+        let name = Name::of(repository);
+        let policies = self
+            .policies
+            .iter()
+            .filter_map(|(matcher, policy)| {
+                let applies = matcher.applies(name.as_ref(), subject, &policy.name)?;
+                let policy = Arc::clone(policy);
+                Some(Selected { policy, applies })
+            })
+            .collect();
+        let no_match = self.no_match;
+        Selection { policies, no_match }
+    }
+
+    /// Every policy in force, in the order of the documents.
+    pub fn policies(&self) -> impl ExactSizeIterator<Item = &Arc<Policy>> {
+        self.policies.iter().map(|(_, policy)| policy)
+    }
+
+    /// Identity of what is in force: documents and material. Two sets with one
+    /// hash decide alike.
+    pub const fn hash(&self) -> Digest {
+        self.hash
     }
 
     /// The material behind an index.
     pub fn material(&self, id: MaterialId) -> &Arc<AuthorityMaterial> {
         &self.materials[id.0]
+    }
+}
+
+impl Matcher {
+    /// Whether the policy `policy` is for this image in this place; `None` if it
+    /// certainly is not.
+    fn applies(
+        &self,
+        name: Option<&Name>,
+        subject: &Subject,
+        policy: &PolicyName,
+    ) -> Option<Applies> {
+        let image = self.images.is_empty()
+            || name.is_some_and(|name| self.images.iter().any(|p| p.matches_name(name)));
+        if !image {
+            return None;
+        }
+        let mut unknown = None;
+        if !self.namespaces.is_empty() {
+            match &subject.namespace {
+                Some(namespace) if self.namespaces.iter().any(|p| p.matches(namespace)) => {}
+                Some(_) => return None,
+                None => unknown = Some("namespace"),
+            }
+        }
+        if !self.channels.is_empty() {
+            match &subject.channels {
+                Some(channels) if channels.iter().any(|c| self.channels.contains(c)) => {}
+                Some(_) => return None,
+                None => unknown = unknown.or(Some("channel")),
+            }
+        }
+        Some(unknown.map_or(Applies::Yes, |what| {
+            Applies::Unknown(Finding::blocked(
+                Code::SubjectIncomplete,
+                format!("policy {policy} is for images in certain {what}s; name the {what}"),
+            ))
+        }))
     }
 }
 

@@ -3,12 +3,19 @@
 //! A [`Source`] answers for repositories. Everything it returns by digest was
 //! checked ([`Content`]); everything it could not do is a [`SourceError`] whose
 //! variants keep apart what decides about trust: "not there" is one of them,
-//! and only what rule 34 of the threat model says may become it.
+//! and an implementation gives it only where the other side said so plainly.
+//!
+//! There are two implementations: [`layout::Layout`] reads an OCI image layout
+//! on disk, and `registry::Registry` (feature `client`) speaks to registries.
 
 mod error;
+pub mod layout;
+#[cfg(feature = "client")]
+pub mod registry;
 
 pub use error::SourceError;
 
+use std::fmt;
 use std::future::Future;
 use std::time::Instant;
 
@@ -18,8 +25,20 @@ use crate::oci::{Content, Descriptor, Digest, PinnedReference, Repository, Tag};
 ///
 /// Evidence is cached per scope, so that what one credential may see never
 /// answers for another. Equal scopes mean equal credentials.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+#[derive(Clone, PartialEq, Eq, Hash, Default)]
 pub struct Scope(pub u64);
+
+/// Hides the value: it is derived from a credential, and a weak one could be
+/// guessed from it.
+impl fmt::Debug for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0 == 0 {
+            "Scope(anonymous)"
+        } else {
+            "Scope(..)"
+        })
+    }
+}
 
 /// What a referrers listing said, and how it was had.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -22,6 +22,12 @@ impl<T> Verified<T> {
         Self { claim, proof }
     }
 
+    /// A claim that nobody checked, for tests of what follows from claims.
+    #[cfg(test)]
+    pub(crate) const fn for_test(claim: T, proof: Proof) -> Self {
+        Self::new(claim, proof)
+    }
+
     /// What was claimed.
     pub const fn claim(&self) -> &T {
         &self.claim
@@ -71,6 +77,16 @@ pub struct SignatureClaim {
     /// What the signer annotated: `optional` of a simple-signing payload, or
     /// the subject's annotations in a statement. Strings only.
     pub annotations: BTreeMap<String, String>,
+}
+
+impl SignatureClaim {
+    /// About how many bytes of memory the claim takes.
+    pub fn weight(&self) -> usize {
+        let texts = self.annotations.iter().map(|(k, v)| k.len() + v.len() + 96);
+        size_of::<Self>()
+            + self.docker_reference.as_ref().map_or(0, String::len)
+            + texts.sum::<usize>()
+    }
 }
 
 /// The two layouts in which cosign attaches signatures.

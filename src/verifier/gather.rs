@@ -1,1 +1,339 @@
-//! Looking: the only I/O of the pipeline.
+//! Looking: the only I/O of the pipeline. Makes no decisions.
+//!
+//! Each function reads one location of one image within the budget of its
+//! flight and returns what is there, gaps included.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Instant;
+
+use futures_util::stream::{self, StreamExt as _};
+
+use super::Limits;
+use super::cache::Question;
+use crate::evidence::format::{bundle_layers, classify, simple_signing_layers};
+use crate::evidence::{
+    Class, Document, Layers, Location, LocationEvidence, Obstacle, ObstacleKind, SimpleSigningLayer,
+};
+use crate::oci::{Content, Descriptor, Manifest, PinnedReference, Repository, Tag};
+use crate::source::{Referrers, ReferrersVia, Source, SourceError};
+
+/// Everything a reading function needs to know.
+struct Look<'a, S> {
+    source: &'a S,
+    image: &'a PinnedReference,
+    limits: &'a Limits,
+    deadline: Instant,
+}
+
+/// Documents and gaps, as they come in.
+#[derive(Default)]
+struct Found {
+    documents: Vec<Arc<Document>>,
+    gaps: Vec<Obstacle>,
+}
+
+/// Answers one question about one image.
+pub(super) async fn look(
+    source: &impl Source,
+    image: &PinnedReference,
+    question: Question,
+    limits: &Limits,
+    deadline: Instant,
+) -> LocationEvidence {
+    let look = Look {
+        source,
+        image,
+        limits,
+        deadline,
+    };
+    let (location, found) = match question {
+        Question::Attached(Location::Referrers) => (Location::Referrers, look.referrers().await),
+        Question::Attached(Location::SignatureTag) => {
+            (Location::SignatureTag, look.signature_tag().await)
+        }
+        Question::Visible => (Location::Referrers, look.visible().await),
+    };
+    LocationEvidence {
+        location,
+        documents: found.documents,
+        gaps: found.gaps,
+    }
+}
+
+impl<S: Source> Look<'_, S> {
+    async fn referrers(&self) -> Found {
+        let limit = self.limits.max_referrers;
+        let mut found = match self
+            .source
+            .referrers(self.image, limit, self.deadline)
+            .await
+        {
+            Ok(listing) => {
+                let endpoint = listing.via == ReferrersVia::Endpoint;
+                let found = self.listed(listing).await;
+                if !(endpoint && found.documents.is_empty() && found.gaps.is_empty()) {
+                    return found;
+                }
+                found
+            }
+            Err(error) => return Found::blocked(obstacle(&error)),
+        };
+        // Registries that were upgraded may have the endpoint and still keep
+        // older listings under the tag only.
+        match self
+            .source
+            .referrers_by_tag(self.image, limit, self.deadline)
+            .await
+        {
+            Ok(listing) => found.append(self.listed(listing).await),
+            Err(error) => found.gaps.push(obstacle(&error)),
+        }
+        found
+    }
+
+    /// Reads the manifests of a listing, the likeliest first.
+    async fn listed(&self, listing: Referrers) -> Found {
+        let mut found = Found::default();
+        if listing.truncated {
+            found.gaps.push(Obstacle::new(
+                ObstacleKind::TooManyReferrers,
+                format!(
+                    "{} has more than {} referrers; remove some of what is attached to it",
+                    self.image, self.limits.max_referrers
+                ),
+            ));
+        }
+        let mut candidates: Vec<(Class, Descriptor)> = listing
+            .entries
+            .into_iter()
+            .map(|entry| (classify(entry.artifact_type.as_deref()), entry))
+            .filter(|(class, _)| *class != Class::Foreign)
+            .collect();
+        candidates.sort_by_key(|(class, _)| *class);
+        let mut seen = HashSet::new();
+        candidates.retain(|(_, entry)| seen.insert(entry.digest));
+        if candidates.len() > self.limits.max_candidates {
+            found.gaps.push(Obstacle::new(
+                ObstacleKind::TooManyDocuments,
+                format!(
+                    "{} has {} referrers that could be signatures and {} are read; \
+                     remove some of what is attached to it",
+                    self.image,
+                    candidates.len(),
+                    self.limits.max_candidates
+                ),
+            ));
+            candidates.truncate(self.limits.max_candidates);
+        }
+        let mut parts = stream::iter(candidates)
+            .map(|(_, entry)| self.referrer(entry))
+            .buffered(self.limits.parallel_requests);
+        while let Some(part) = parts.next().await {
+            found.append(part);
+        }
+        found
+    }
+
+    /// Reads one attached manifest and the documents it carries.
+    async fn referrer(&self, entry: Descriptor) -> Found {
+        let pinned = self.image.repository().pin(entry.digest);
+        let content = match self.source.manifest(&pinned, self.deadline).await {
+            Ok(content) => content,
+            Err(error) => return Found::blocked(missing_is_an_obstacle(&error)),
+        };
+        let digest = content.digest();
+        let manifest = match Manifest::parse(&content) {
+            Ok(manifest) => manifest,
+            Err(error) => return Found::document(Document::malformed(digest, error.to_string())),
+        };
+        // Only the manifest itself says what it is attached to. Registries list
+        // by whatever they were told.
+        if manifest.subject().map(|subject| subject.digest) != Some(self.image.digest()) {
+            return Found::default();
+        }
+        let image = match manifest {
+            Manifest::Image(image) => image,
+            Manifest::Index(index) => {
+                let format = index.artifact_type.as_deref().unwrap_or("an image index");
+                return Found::document(Document::unsupported(digest, format));
+            }
+        };
+        self.layers(bundle_layers(digest, &image), |content, _| {
+            Document::bundle(digest, &content)
+        })
+        .await
+    }
+
+    async fn signature_tag(&self) -> Found {
+        let repository = self.image.repository();
+        let tag = Tag::cosign(&self.image.digest(), "sig");
+        let content = match self
+            .source
+            .manifest_by_tag(repository, &tag, self.deadline)
+            .await
+        {
+            Ok(content) => content,
+            Err(SourceError::NotFound { .. }) => return Found::default(),
+            Err(error) => return Found::blocked(obstacle(&error)),
+        };
+        let digest = content.digest();
+        let image = match Manifest::parse(&content) {
+            Ok(Manifest::Image(image)) => image,
+            Ok(Manifest::Index(_)) => {
+                return Found::document(Document::unsupported(digest, "an image index"));
+            }
+            Err(error) => return Found::document(Document::malformed(digest, error.to_string())),
+        };
+        self.layers(simple_signing_layers(digest, &image), |content, layer| {
+            Document::simple_signing(digest, content, layer)
+        })
+        .await
+    }
+
+    /// Reads the blobs that the layers of one manifest ask for.
+    async fn layers<T: Fetch>(
+        &self,
+        layers: Layers<T>,
+        make: impl Fn(Content, &T) -> Document,
+    ) -> Found {
+        let mut found = Found {
+            documents: layers.documents.into_iter().map(Arc::new).collect(),
+            gaps: layers.gap.into_iter().collect(),
+        };
+        let make = &make;
+        let mut parts = stream::iter(layers.fetch)
+            .map(|layer| async move {
+                self.document(layer.descriptor(), |content| make(content, &layer))
+                    .await
+            })
+            .buffered(self.limits.parallel_requests);
+        while let Some(part) = parts.next().await {
+            found.append(part);
+        }
+        found
+    }
+
+    /// Reads one blob and makes a document of it.
+    async fn document(
+        &self,
+        descriptor: &Descriptor,
+        make: impl FnOnce(Content) -> Document,
+    ) -> Found {
+        let repository = self.image.repository();
+        let limit = self.limits.max_document_bytes;
+        match self
+            .source
+            .blob(repository, descriptor, limit, self.deadline)
+            .await
+        {
+            Ok(content) => Found::document(make(content)),
+            Err(error) => Found::blocked(missing_is_an_obstacle(&error)),
+        }
+    }
+
+    /// "Nothing there" counts only where the image itself can be seen with the
+    /// same credentials; registries answer 404 for what one may not see.
+    async fn visible(&self) -> Found {
+        match self.source.probe(self.image, self.deadline).await {
+            Ok(()) => Found::default(),
+            Err(SourceError::NotFound { .. } | SourceError::Denied { .. }) => {
+                Found::blocked(Obstacle::new(
+                    ObstacleKind::ImageNotVisible,
+                    format!(
+                        "{} does not exist, or cannot be seen with the credentials in use",
+                        self.image
+                    ),
+                ))
+            }
+            Err(error) => Found::blocked(obstacle(&error)),
+        }
+    }
+}
+
+/// A layer whose blob is to be read.
+trait Fetch {
+    fn descriptor(&self) -> &Descriptor;
+}
+
+impl Fetch for Descriptor {
+    fn descriptor(&self) -> &Descriptor {
+        self
+    }
+}
+
+impl Fetch for SimpleSigningLayer {
+    fn descriptor(&self) -> &Descriptor {
+        &self.descriptor
+    }
+}
+
+impl Found {
+    fn document(document: Document) -> Self {
+        Self {
+            documents: vec![Arc::new(document)],
+            gaps: Vec::new(),
+        }
+    }
+
+    fn blocked(obstacle: Obstacle) -> Self {
+        Self {
+            documents: Vec::new(),
+            gaps: vec![obstacle],
+        }
+    }
+
+    fn append(&mut self, other: Self) {
+        self.documents.extend(other.documents);
+        self.gaps.extend(other.gaps);
+    }
+}
+
+/// Content that a readable document points to must be there; if it is not,
+/// something that we were shown cannot be looked at.
+fn missing_is_an_obstacle(error: &SourceError) -> Obstacle {
+    match error {
+        SourceError::NotFound { what } => Obstacle::new(
+            ObstacleKind::ContentMissing,
+            format!("{what} is listed and does not exist"),
+        ),
+        other => obstacle(other),
+    }
+}
+
+/// The obstacle that an error of the source is.
+pub(super) fn obstacle(error: &SourceError) -> Obstacle {
+    let (kind, retry_after) = match error {
+        // Where "not found" has a meaning, the caller has dealt with it.
+        SourceError::NotFound { .. } => (ObstacleKind::ContentMissing, None),
+        SourceError::Denied { .. } => (ObstacleKind::Denied, None),
+        SourceError::RateLimited { retry_after, .. } => (ObstacleKind::RateLimited, *retry_after),
+        SourceError::Unreachable { .. } => (ObstacleKind::Unreachable, None),
+        SourceError::TimedOut { .. } => (ObstacleKind::TimedOut, None),
+        SourceError::Server { retry_after, .. } => (ObstacleKind::ServerError, *retry_after),
+        SourceError::TooLarge { .. } => (ObstacleKind::TooLarge, None),
+        SourceError::Malformed { .. } => (ObstacleKind::Malformed, None),
+        SourceError::DigestMismatch { .. } => (ObstacleKind::DigestMismatch, None),
+        SourceError::RedirectRefused { .. } => (ObstacleKind::RedirectRefused, None),
+        SourceError::NotPermitted { .. } => (ObstacleKind::RegistryRefused, None),
+        SourceError::Layout { .. } => (ObstacleKind::LayoutUnreadable, None),
+    };
+    Obstacle {
+        kind,
+        detail: error.to_string(),
+        retry_after,
+    }
+}
+
+/// Why a tag could not be turned into a digest.
+pub(super) fn unresolved(repository: &Repository, tag: &Tag, error: &SourceError) -> Obstacle {
+    match error {
+        SourceError::NotFound { .. } => Obstacle::new(
+            ObstacleKind::ImageNotVisible,
+            format!(
+                "{repository}:{tag} does not exist, or cannot be seen with the credentials in use"
+            ),
+        ),
+        other => obstacle(other),
+    }
+}

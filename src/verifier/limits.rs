@@ -2,17 +2,63 @@
 
 use std::time::Duration;
 
-/// Bounds of one verifier.
+/// Bounds of one verifier. The defaults are meant for production.
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// Budget of one flight, whoever waits for it.
+    /// Budget of one flight, whoever waits for it. Longer than the longest
+    /// deadline of an API server (30 s is its maximum, 10 s its default), a
+    /// flight would work for nobody.
     pub gather_budget: Duration,
+    /// How long an image that enforced policies admit from known facts waits for
+    /// another look that only a warning could come from.
+    pub warning_patience: Duration,
+    /// Entries of a referrers listing that are looked at. Real images have a
+    /// handful; a listing of a thousand is several pages long.
+    pub max_referrers: usize,
+    /// Attached manifests that are read for one image, the likeliest first.
+    pub max_candidates: usize,
+    /// Bytes of one attached document. Attestations with a large SBOM are read
+    /// too, because only their contents say what they are.
+    pub max_document_bytes: u64,
+    /// Requests of one flight that are under way at once.
+    pub parallel_requests: usize,
+    /// Flights under way for one registry at once; one more is an obstacle.
+    pub flights_per_registry: usize,
+    /// Flights under way for one namespace at once; one more is an obstacle, so
+    /// that no tenant can use up what all share.
+    pub flights_per_namespace: usize,
+    /// Weight of the evidence cache in bytes.
+    pub evidence_bytes: u64,
+    /// Entries of the cache of established facts, some 500 bytes each.
+    pub facts: u64,
+    /// Entries of the cache of absences.
+    pub absences: u64,
+    /// How long an empty location counts as empty. Somebody may be signing.
+    pub absence_lifetime: Duration,
+    /// Age at which evidence is looked at again in the background.
+    pub soft_lifetime: Duration,
+    /// Least time between two background looks while the registry gives
+    /// obstacles.
+    pub refresh_interval: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         Self {
             gather_budget: Duration::from_secs(10),
+            warning_patience: Duration::from_millis(200),
+            max_referrers: 1000,
+            max_candidates: 64,
+            max_document_bytes: 4 * 1024 * 1024,
+            parallel_requests: 32,
+            flights_per_registry: 512,
+            flights_per_namespace: 256,
+            evidence_bytes: 64 * 1024 * 1024,
+            facts: 100_000,
+            absences: 10_000,
+            absence_lifetime: Duration::from_secs(5),
+            soft_lifetime: Duration::from_secs(10 * 60),
+            refresh_interval: Duration::from_secs(30),
         }
     }
 }

@@ -1,0 +1,298 @@
+//! One review, from bytes to bytes.
+
+use std::fmt;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Instant;
+
+use arc_swap::ArcSwap;
+use futures_util::FutureExt;
+use futures_util::future::join_all;
+use jiff::Timestamp;
+use serde_json::value::RawValue;
+
+use super::grounds::{Grounds, Judged, Nothing};
+use super::references::{Coverage, ImageUse};
+use super::response::{self, Caller};
+use super::review::{Operation, Request, ReviewError};
+use super::update;
+use super::wire::clip;
+use crate::oci::Reference;
+use crate::policy::PolicySet;
+use crate::source::Source;
+use crate::verdict::{Code, Finding, Subject, Verdict};
+use crate::verifier::{self, Runtime, Verifier};
+
+/// The policies that a gate works with.
+#[derive(Debug, Clone)]
+pub enum PolicyState {
+    /// Nothing was loaded yet: everything that carries an image is denied.
+    NotSynced,
+    /// There is nothing to judge by, for this reason: everything that carries
+    /// an image is denied with it.
+    Refused(Finding),
+    /// These.
+    Ready(Arc<PolicySet>),
+}
+
+/// Which channels a namespace has; `None` where that is not known.
+pub type ChannelsOf = Box<dyn Fn(&str) -> Option<Vec<Arc<str>>> + Send + Sync>;
+
+/// Decides AdmissionReviews.
+pub struct Gate<S, R> {
+    verifier: Verifier<S, R>,
+    policies: ArcSwap<PolicyState>,
+    coverage: Coverage,
+    channels: ChannelsOf,
+}
+
+impl<S, R> fmt::Debug for Gate<S, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gate").finish_non_exhaustive()
+    }
+}
+
+/// A review with its answer.
+#[derive(Debug)]
+pub struct Reviewed<'b> {
+    /// The body to send.
+    pub response: Vec<u8>,
+    /// The request, unless it could not be read.
+    pub request: Option<Request<'b>>,
+    /// The uid that was echoed.
+    pub uid: String,
+    /// What the answer rests on.
+    pub grounds: Grounds<'b>,
+}
+
+impl<S: Source, R: Runtime> Gate<S, R> {
+    /// A gate that denies with `not-synced` until [`Gate::set_policies`].
+    pub fn new(verifier: Verifier<S, R>, coverage: Coverage, channels: ChannelsOf) -> Self {
+        Self {
+            verifier,
+            policies: ArcSwap::from_pointee(PolicyState::NotSynced),
+            coverage,
+            channels,
+        }
+    }
+
+    /// Puts other policies in force, for reviews that begin after this.
+    pub fn set_policies(&self, state: PolicyState) {
+        self.policies.store(Arc::new(state));
+    }
+
+    /// Whether there are policies to judge by.
+    pub fn is_synced(&self) -> bool {
+        matches!(**self.policies.load(), PolicyState::Ready(_))
+    }
+
+    /// Decides the review in `bytes` as of `at`. Complete before `deadline`, as
+    /// far as the engine keeps it.
+    ///
+    /// A panic on the way is a denial of this review.
+    ///
+    /// # Errors
+    ///
+    /// Only where no answer can be addressed or understood:
+    /// [`ReviewError::Protocol`] and [`ReviewError::Unanswerable`].
+    pub async fn review<'b>(
+        &self,
+        bytes: &'b [u8],
+        at: Timestamp,
+        deadline: Instant,
+        caller: Caller,
+    ) -> Result<Reviewed<'b>, ReviewError> {
+        let request = match Request::read(bytes) {
+            Ok(request) => request,
+            Err(ReviewError::Malformed { uid, detail }) => {
+                let finding = Finding::violation(
+                    Code::ReviewMalformed,
+                    format!("the AdmissionReview cannot be read: {detail}"),
+                );
+                return Ok(Reviewed::new(None, uid, Grounds::Refused(finding), caller));
+            }
+            Err(error) => return Err(error),
+        };
+        // Nothing that the future touches is used after a panic but the request
+        // and immutable snapshots.
+        let grounds = AssertUnwindSafe(self.decide(&request, at, deadline))
+            .catch_unwind()
+            .await
+            .unwrap_or_else(|_| {
+                Grounds::Refused(Finding::violation(
+                    Code::InternalError,
+                    "the check itself failed; this is a defect of floe, and its log says more",
+                ))
+            });
+        let uid = request.uid.to_string();
+        Ok(Reviewed::new(Some(request), uid, grounds, caller))
+    }
+
+    /// The denial of a review whose answer was not ready in time.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Gate::review`].
+    pub fn overdue<'b>(
+        &self,
+        bytes: &'b [u8],
+        caller: Caller,
+    ) -> Result<Reviewed<'b>, ReviewError> {
+        let request = Request::read(bytes)?;
+        let uid = request.uid.to_string();
+        let finding = Finding::blocked(
+            Code::InternalError,
+            "the answer was not ready within the time that the API server waits",
+        );
+        Ok(Reviewed::new(
+            Some(request),
+            uid,
+            Grounds::Refused(finding),
+            caller,
+        ))
+    }
+
+    async fn decide<'b>(
+        &self,
+        request: &Request<'b>,
+        at: Timestamp,
+        deadline: Instant,
+    ) -> Grounds<'b> {
+        // These carry no image by their nature, so that no policy is needed for
+        // them: what runs must be deletable while floe starts.
+        if matches!(request.operation, Operation::Delete | Operation::Connect)
+            || matches!(request.subresource(), Some("scale" | "status"))
+        {
+            return Grounds::Nothing(Nothing::NoImages);
+        }
+        let state = self.policies.load_full();
+        let policies = match &*state {
+            PolicyState::Ready(policies) => policies,
+            PolicyState::Refused(finding) => return Grounds::Refused(finding.clone()),
+            PolicyState::NotSynced => {
+                return Grounds::Refused(Finding::blocked(
+                    Code::NotSynced,
+                    "floe has just started and has not loaded its policies yet",
+                ));
+            }
+        };
+        let uses = match self.plan(request) {
+            Ok(Plan::Images(uses)) => uses,
+            Ok(Plan::Nothing(why)) => return Grounds::Nothing(why),
+            Err(finding) => return Grounds::Refused(finding),
+        };
+        let subject = Subject {
+            namespace: request.namespace().map(Arc::from),
+            channels: request.namespace().and_then(|name| (self.channels)(name)),
+        };
+        self.judge(uses, &subject, policies, at, deadline).await
+    }
+
+    /// Which images are to be judged.
+    fn plan<'b>(&self, request: &Request<'b>) -> Result<Plan<'b>, Finding> {
+        let list = |object: Option<&'b RawValue>| {
+            let object = object.map_or("null", RawValue::get);
+            self.coverage
+                .references(&request.kind, request.subresource(), object)
+                .map_err(|error| Finding::violation(error.code(), error.to_string()))
+        };
+        let mut uses = list(request.object)?;
+        if uses.is_empty() {
+            return Ok(Plan::Nothing(Nothing::NoImages));
+        }
+        // Everything is new against an old object that is missing – and against
+        // one that cannot be read, which is a reason to look, not to refuse.
+        if request.operation == Operation::Update
+            && let Some(old) = request.old_object
+            && let Ok(old) = list(Some(old))
+        {
+            update::retain_new(&mut uses, &old);
+            if uses.is_empty() {
+                return Ok(Plan::Nothing(Nothing::NothingNew));
+            }
+        }
+        Ok(Plan::Images(uses))
+    }
+
+    /// Judges each reference once, all at the same time.
+    async fn judge<'b>(
+        &self,
+        uses: Vec<ImageUse<'b>>,
+        subject: &Subject,
+        policies: &PolicySet,
+        at: Timestamp,
+        deadline: Instant,
+    ) -> Grounds<'b> {
+        let mut verdict_of = Vec::with_capacity(uses.len());
+        let mut distinct: Vec<&str> = Vec::with_capacity(uses.len());
+        for entry in &uses {
+            let image = entry.image.as_str();
+            let index = distinct.iter().position(|known| *known == image);
+            verdict_of.push(index.unwrap_or(distinct.len()));
+            if index.is_none() {
+                distinct.push(image);
+            }
+        }
+        let verdicts = join_all(distinct.iter().map(|image| async move {
+            let reference = match image.parse::<Reference>() {
+                Ok(reference) => reference,
+                Err(error) => {
+                    let sentence = format!("not an image reference: {}", with_sources(&error));
+                    return Verdict::refused(
+                        None,
+                        Finding::violation(Code::ReferenceInvalid, sentence),
+                    );
+                }
+            };
+            self.verifier
+                .verify(verifier::Request {
+                    reference: &reference,
+                    subject,
+                    policies,
+                    at,
+                    deadline,
+                })
+                .await
+        }))
+        .await;
+        Grounds::Judged(Judged {
+            uses,
+            verdict_of,
+            verdicts,
+        })
+    }
+}
+
+enum Plan<'b> {
+    Images(Vec<ImageUse<'b>>),
+    Nothing(Nothing),
+}
+
+impl<'b> Reviewed<'b> {
+    fn new(
+        request: Option<Request<'b>>,
+        uid: String,
+        grounds: Grounds<'b>,
+        caller: Caller,
+    ) -> Self {
+        let namespace = request.as_ref().and_then(Request::namespace);
+        let response = response::render(&uid, namespace, &grounds, caller);
+        Self {
+            response,
+            request,
+            uid,
+            grounds,
+        }
+    }
+}
+
+fn with_sources(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    clip(&text, 300).into_owned()
+}

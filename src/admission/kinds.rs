@@ -1,0 +1,182 @@
+//! Which kinds name images, and which are known to name none.
+
+use super::wire::Gvk;
+
+/// Where a built-in kind keeps its Pod.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shape {
+    /// `spec`.
+    Pod,
+    /// `spec.template.spec`.
+    Workload,
+    /// `template.spec`.
+    PodTemplate,
+    /// `spec.jobTemplate.spec.template.spec`.
+    CronJob,
+}
+
+impl Shape {
+    /// The path of the Pod's `spec`.
+    pub(super) const fn prefix(self) -> &'static str {
+        match self {
+            Self::Pod => "spec",
+            Self::Workload => "spec.template.spec",
+            Self::PodTemplate => "template.spec",
+            Self::CronJob => "spec.jobTemplate.spec.template.spec",
+        }
+    }
+}
+
+/// The shape of a kind that contains a Pod; only the versions whose schema is
+/// known here.
+pub(super) fn shape(kind: &Gvk<'_>) -> Option<Shape> {
+    match (
+        kind.group.as_str(),
+        kind.version.as_str(),
+        kind.kind.as_str(),
+    ) {
+        ("", "v1", "Pod") => Some(Shape::Pod),
+        ("", "v1", "PodTemplate") => Some(Shape::PodTemplate),
+        ("", "v1", "ReplicationController")
+        | ("apps", "v1", "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet")
+        | ("batch", "v1", "Job") => Some(Shape::Workload),
+        ("batch", "v1", "CronJob") => Some(Shape::CronJob),
+        _ => None,
+    }
+}
+
+/// Whether a kind has a [`Shape`] in some version, so that no configuration may
+/// say something else about it.
+pub(super) fn has_shape(group: &str, kind: &str) -> bool {
+    shape(&Gvk::from_manifest(
+        &if group.is_empty() {
+            "v1".to_owned()
+        } else {
+            format!("{group}/v1")
+        },
+        kind,
+    ))
+    .is_some()
+}
+
+/// Whether this is a built-in kind that names no image in any version. The list
+/// is closed: what is not on it and not configured is refused.
+pub(super) fn carries_no_images(kind: &Gvk<'_>) -> bool {
+    let kinds: &[&str] = match kind.group.as_str() {
+        "" => &[
+            "Binding",
+            "ConfigMap",
+            "Endpoints",
+            "Event",
+            "LimitRange",
+            "Namespace",
+            "Node",
+            "PersistentVolume",
+            "PersistentVolumeClaim",
+            "ResourceQuota",
+            "Secret",
+            "Service",
+            "ServiceAccount",
+        ],
+        "admissionregistration.k8s.io" => &[
+            "MutatingAdmissionPolicy",
+            "MutatingAdmissionPolicyBinding",
+            "MutatingWebhookConfiguration",
+            "ValidatingAdmissionPolicy",
+            "ValidatingAdmissionPolicyBinding",
+            "ValidatingWebhookConfiguration",
+        ],
+        "apiextensions.k8s.io" => &["CustomResourceDefinition"],
+        "apiregistration.k8s.io" => &["APIService"],
+        "apps" => &["ControllerRevision"],
+        "authentication.k8s.io" => &["SelfSubjectReview", "TokenRequest", "TokenReview"],
+        "authorization.k8s.io" => &[
+            "LocalSubjectAccessReview",
+            "SelfSubjectAccessReview",
+            "SelfSubjectRulesReview",
+            "SubjectAccessReview",
+        ],
+        "autoscaling" => &["HorizontalPodAutoscaler", "Scale"],
+        "certificates.k8s.io" => &["CertificateSigningRequest", "ClusterTrustBundle"],
+        "coordination.k8s.io" => &["Lease", "LeaseCandidate"],
+        "discovery.k8s.io" => &["EndpointSlice"],
+        "events.k8s.io" => &["Event"],
+        "flowcontrol.apiserver.k8s.io" => &["FlowSchema", "PriorityLevelConfiguration"],
+        "networking.k8s.io" => &[
+            "IPAddress",
+            "Ingress",
+            "IngressClass",
+            "NetworkPolicy",
+            "ServiceCIDR",
+        ],
+        "node.k8s.io" => &["RuntimeClass"],
+        "policy" => &["Eviction", "PodDisruptionBudget"],
+        "rbac.authorization.k8s.io" => {
+            &["ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"]
+        }
+        "resource.k8s.io" => &[
+            "DeviceClass",
+            "ResourceClaim",
+            "ResourceClaimTemplate",
+            "ResourceSlice",
+        ],
+        "scheduling.k8s.io" => &["PriorityClass"],
+        "storage.k8s.io" => &[
+            "CSIDriver",
+            "CSINode",
+            "CSIStorageCapacity",
+            "StorageClass",
+            "VolumeAttachment",
+            "VolumeAttributesClass",
+        ],
+        _ => &[],
+    };
+    kinds.contains(&kind.kind.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kind_is_known_by_its_group_and_not_by_its_name_alone() {
+        for (api_version, kind, expected) in [
+            ("v1", "Pod", Some(Shape::Pod)),
+            ("v1", "PodTemplate", Some(Shape::PodTemplate)),
+            ("v1", "ReplicationController", Some(Shape::Workload)),
+            ("apps/v1", "Deployment", Some(Shape::Workload)),
+            ("apps/v1", "StatefulSet", Some(Shape::Workload)),
+            ("apps/v1", "DaemonSet", Some(Shape::Workload)),
+            ("apps/v1", "ReplicaSet", Some(Shape::Workload)),
+            ("batch/v1", "Job", Some(Shape::Workload)),
+            ("batch/v1", "CronJob", Some(Shape::CronJob)),
+            ("example.com/v1", "Pod", None),
+            ("apps/v1beta1", "Deployment", None),
+            ("v2", "Pod", None),
+            ("v1", "pod", None),
+        ] {
+            assert_eq!(shape(&Gvk::from_manifest(api_version, kind)), expected);
+        }
+    }
+
+    #[test]
+    fn a_kind_without_images_has_no_shape_and_strangers_are_not_on_the_list() {
+        assert!(carries_no_images(&Gvk::from_manifest("v1", "ConfigMap")));
+        assert!(carries_no_images(&Gvk::from_manifest(
+            "autoscaling/v2",
+            "HorizontalPodAutoscaler"
+        )));
+        for (api_version, kind) in [
+            ("v1", "Pod"),
+            ("apps/v1beta1", "Deployment"),
+            ("example.com/v1", "ConfigMap"),
+            ("serving.knative.dev/v1", "Service"),
+            ("", ""),
+        ] {
+            assert!(
+                !carries_no_images(&Gvk::from_manifest(api_version, kind)),
+                "{kind}"
+            );
+        }
+    }
+}

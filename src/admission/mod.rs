@@ -1,0 +1,31 @@
+//! The admission decision: bytes of an AdmissionReview in, bytes of the answer
+//! out.
+//!
+//! [`review`] reads what the API server sent, borrowing from its bytes;
+//! [`references`] finds the images that an object names; [`update`] keeps what
+//! is new against the old object; [`gate`] has each image judged by the
+//! engine; [`response`] writes the answer, starting from a denial.
+//!
+//! Nothing here opens a socket or reads a clock: the HTTP server passes in the
+//! bytes, the time and the deadline.
+
+mod gate;
+mod grounds;
+mod kinds;
+mod paths;
+mod references;
+mod response;
+mod review;
+mod update;
+mod wire;
+mod workload;
+
+pub use gate::{ChannelsOf, Gate, PolicyState, Reviewed};
+pub use grounds::{Grounds, Judged, JudgedImage, Nothing};
+pub use paths::PathError;
+pub use references::{
+    Coverage, CoverageProblem, FieldPath, ImageUse, MAX_IMAGES, ReferencesError, Role,
+};
+pub use response::Caller;
+pub use review::{Operation, Request, ReviewError};
+pub use wire::{Gvk, Text};

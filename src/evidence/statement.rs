@@ -1,0 +1,111 @@
+//! in-toto statements: which digests something is said about, and what.
+
+use std::collections::BTreeMap;
+
+use super::json::{self, JsonError, Object};
+use crate::oci::{Algorithm, Digest};
+
+/// The predicate type of a cosign signature in a bundle.
+pub const COSIGN_SIGN: &str = "https://sigstore.dev/cosign/sign/v1";
+
+/// The two versions of the statement that are read alike here.
+const STATEMENT_TYPES: [&str; 2] = [
+    "https://in-toto.io/Statement/v1",
+    "https://in-toto.io/Statement/v0.1",
+];
+
+/// An in-toto statement, version 0.1 or 1. The predicate stays unread.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Statement {
+    /// What kind of thing is said.
+    pub predicate_type: String,
+    /// What it is said about.
+    pub subjects: Vec<StatementSubject>,
+}
+
+/// One subject of a statement. Its name is left out: a statement binds to
+/// content by digest only.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StatementSubject {
+    /// SHA-256 and SHA-512 digests; those of other algorithms are left out.
+    pub digests: Vec<Digest>,
+    /// Annotations that are strings.
+    pub annotations: BTreeMap<String, String>,
+}
+
+/// Why a payload is not a statement.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StatementError {
+    /// Not a statement of a known version; the `_type` found, shortened.
+    #[error("{0:?} is not an in-toto statement of version 0.1 or 1")]
+    Type(String),
+    /// Not readable.
+    #[error("{0}")]
+    Malformed(String),
+}
+
+impl From<JsonError> for StatementError {
+    fn from(JsonError(detail): JsonError) -> Self {
+        Self::Malformed(detail)
+    }
+}
+
+/// More subjects than this are not read. Provenance of large builds has a few
+/// hundred.
+const MAX_SUBJECTS: usize = 4096;
+
+impl Statement {
+    pub(super) fn parse(payload: &[u8]) -> Result<Self, StatementError> {
+        let object = Object::parse(
+            "statement",
+            json::text(payload)?,
+            &["_type", "subject", "predicateType", "predicate"],
+        )?;
+        let kind = object.string("_type")?;
+        if !STATEMENT_TYPES.contains(&kind.as_str()) {
+            return Err(StatementError::Type(json::shortened(&kind)));
+        }
+        let subjects = object.list("subject")?;
+        if subjects.len() > MAX_SUBJECTS {
+            return Err(StatementError::Malformed(format!(
+                "the statement has {} subjects; {MAX_SUBJECTS} are read at most",
+                subjects.len()
+            )));
+        }
+        Ok(Self {
+            predicate_type: object.string("predicateType")?,
+            subjects: subjects
+                .into_iter()
+                .map(|value| StatementSubject::parse(value.get()))
+                .collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// The first subject with this digest.
+    pub fn subject(&self, digest: &Digest) -> Option<&StatementSubject> {
+        self.subjects
+            .iter()
+            .find(|subject| subject.digests.contains(digest))
+    }
+}
+
+impl StatementSubject {
+    fn parse(text: &str) -> Result<Self, JsonError> {
+        let object = Object::parse("subject", text, &["name", "digest", "annotations"])?;
+        let set = object.object("digest", &["sha256", "sha512"])?;
+        let mut digests = Vec::new();
+        for algorithm in [Algorithm::Sha256, Algorithm::Sha512] {
+            let name = algorithm.as_str();
+            if let Some(hex) = set.optional_string(name)? {
+                let digest = format!("{name}:{hex}")
+                    .parse()
+                    .map_err(|error| JsonError(format!("subject digest {name}: {error}")))?;
+                digests.push(digest);
+            }
+        }
+        Ok(Self {
+            digests,
+            annotations: object.annotations("annotations")?,
+        })
+    }
+}

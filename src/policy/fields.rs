@@ -1,0 +1,203 @@
+//! Walking a raw document: every field is either read, or refused with its
+//! path. What is not evaluated yet is one table, not half-built types.
+
+use serde_json::{Map, Value};
+
+/// Fields of the document that floe does not evaluate yet. They are refused
+/// wherever they stand, so that no later version changes what a document that
+/// is accepted today means.
+const NOT_YET: &[&str] = &[
+    "metadata.namespace",
+    "spec.attestations",
+    "spec.promotedTo",
+    "spec.signedFor",
+    "spec.cel",
+    "spec.everyChild",
+    "spec.insecureSameSigner",
+    "spec.match.namespaces.selector",
+    "spec.authorities[].keyless",
+    "spec.authorities[].certificate",
+    "spec.authorities[].attestations",
+    "spec.authorities[].signedFor",
+    "spec.authorities[].key.secretRef",
+    "spec.authorities[].key.configMapRef",
+    "spec.authorities[].key.validFrom",
+    "spec.authorities[].key.validUntil",
+];
+
+/// Values that belong to the document and are not evaluated yet.
+const VALUES_NOT_YET: &[(&str, &str)] = &[
+    ("spec.level", "attested"),
+    ("spec.tags", "resolve"),
+    ("spec.transparencyLog", "required"),
+    ("spec.timestamps", "required"),
+];
+
+/// Something wrong at a path of a document.
+pub(super) type Complaint = (String, String);
+
+/// One object of the document with its path; collects what is wrong.
+#[derive(Debug)]
+pub(super) struct Walk<'c> {
+    pub(super) complaints: &'c mut Vec<Complaint>,
+}
+
+/// An object whose keys were checked.
+#[derive(Debug, Clone)]
+pub(super) struct Object<'v> {
+    pub(super) path: String,
+    fields: &'v Map<String, Value>,
+}
+
+impl<'v> Object<'v> {
+    pub(super) fn path_of(&self, field: &str) -> String {
+        join(&self.path, field)
+    }
+
+    /// The field, unless it is absent or `null`, which mean the same in YAML.
+    pub(super) fn get(&self, field: &str) -> Option<&'v Value> {
+        self.fields.get(field).filter(|value| !value.is_null())
+    }
+
+    pub(super) fn has(&self, field: &str) -> bool {
+        self.fields.contains_key(field)
+    }
+}
+
+impl Walk<'_> {
+    pub(super) fn complain(&mut self, path: impl Into<String>, message: impl Into<String>) {
+        self.complaints.push((path.into(), message.into()));
+    }
+
+    /// Takes `value` as an object and checks its keys against `known`.
+    pub(super) fn object<'v>(
+        &mut self,
+        path: &str,
+        value: &'v Value,
+        known: &[&str],
+    ) -> Option<Object<'v>> {
+        let Value::Object(fields) = value else {
+            self.complain(path, format!("must be an object, not {}", kind_of(value)));
+            return None;
+        };
+        for key in fields.keys() {
+            let path = join(path, key);
+            if NOT_YET.contains(&general(&path).as_str()) {
+                self.complain(&path, format!("{key}: not supported yet; remove it"));
+            } else if !known.contains(&key.as_str()) {
+                let same = known.iter().find(|name| name.eq_ignore_ascii_case(key));
+                let message = match same {
+                    Some(name) => format!("unknown field; it is written `{name}`"),
+                    None => format!("unknown field; known here: {}", known.join(", ")),
+                };
+                self.complain(&path, message);
+            }
+        }
+        let path = path.to_owned();
+        Some(Object { path, fields })
+    }
+
+    /// The field as a non-empty string.
+    pub(super) fn string<'v>(&mut self, object: &Object<'v>, field: &str) -> Option<&'v str> {
+        match object.get(field)? {
+            Value::String(text) if text.is_empty() => {
+                self.complain(object.path_of(field), "must not be empty");
+                None
+            }
+            Value::String(text) => Some(text),
+            other => {
+                let message = format!("must be a string, not {}", kind_of(other));
+                self.complain(object.path_of(field), message);
+                None
+            }
+        }
+    }
+
+    /// The field as one of `choices`, by index.
+    pub(super) fn choice<T: Copy>(
+        &mut self,
+        object: &Object<'_>,
+        field: &str,
+        choices: &[(&str, T)],
+    ) -> Option<T> {
+        // YAML reads `off` as a boolean, as kubectl does; where a choice is
+        // called so, nothing else can have been meant.
+        let text = match object.get(field) {
+            Some(Value::Bool(false)) if choices.iter().any(|(name, _)| *name == "off") => "off",
+            _ => self.string(object, field)?,
+        };
+        let path = object.path_of(field);
+        if let Some((_, value)) = choices.iter().find(|(name, _)| *name == text) {
+            return Some(*value);
+        }
+        if VALUES_NOT_YET.contains(&(general(&path).as_str(), text)) {
+            self.complain(
+                path,
+                format!("{field}: {text}: not supported yet; remove it"),
+            );
+            return None;
+        }
+        let names: Vec<_> = choices.iter().map(|(name, _)| *name).collect();
+        let text: String = text.chars().take(80).collect();
+        let message = format!("{text:?} is not one of {}", names.join(", "));
+        self.complain(path, message);
+        None
+    }
+
+    /// The field as a list that is not empty; `why` says what an empty one
+    /// would mean.
+    pub(super) fn list<'v>(
+        &mut self,
+        object: &Object<'v>,
+        field: &str,
+        why: &str,
+    ) -> Option<&'v [Value]> {
+        match object.get(field)? {
+            Value::Array(items) if items.is_empty() => {
+                self.complain(object.path_of(field), why);
+                None
+            }
+            Value::Array(items) => Some(items),
+            other => {
+                let message = format!("must be a list, not {}", kind_of(other));
+                self.complain(object.path_of(field), message);
+                None
+            }
+        }
+    }
+}
+
+pub(super) fn join(path: &str, field: &str) -> String {
+    if path.is_empty() {
+        field.to_owned()
+    } else {
+        format!("{path}.{field}")
+    }
+}
+
+/// The path with `[]` for every index.
+fn general(path: &str) -> String {
+    let mut all = String::with_capacity(path.len());
+    let mut inside = false;
+    for c in path.chars() {
+        match c {
+            '[' => inside = true,
+            ']' => inside = false,
+            _ if inside => continue,
+            _ => {}
+        }
+        all.push(c);
+    }
+    all
+}
+
+pub(super) fn kind_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    }
+}

@@ -1,0 +1,227 @@
+//! Which addresses a request may go to, decided after name resolution.
+//!
+//! The check sits in the resolver of the HTTP client, so the connection goes to
+//! the very address that was checked; an address written into a URL never
+//! reaches a resolver and is checked by whoever sends the request.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+
+/// What kind of network an address is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Network {
+    Public,
+    /// This machine, the unspecified address included: it connects to it too.
+    Loopback,
+    /// One cable, and the metadata services of clouds.
+    LinkLocal,
+    /// RFC 1918, RFC 6598, unique local, multicast and everything else that
+    /// is not a host of the public network.
+    Private,
+}
+
+pub(super) fn network(address: IpAddr) -> Network {
+    match address {
+        IpAddr::V4(v4) => network_v4(v4),
+        IpAddr::V6(v6) => network_v6(v6),
+    }
+}
+
+fn network_v4(address: Ipv4Addr) -> Network {
+    let [a, b, c, _] = address.octets();
+    if address.is_loopback() || a == 0 {
+        Network::Loopback
+    } else if address.is_link_local() {
+        Network::LinkLocal
+    } else if address.is_private()
+        || (a == 100 && b & 0xc0 == 64)
+        || (a == 192 && b == 0 && c == 0)
+        || (a == 198 && b & 0xfe == 18)
+        || a >= 224
+    {
+        Network::Private
+    } else {
+        Network::Public
+    }
+}
+
+fn network_v6(address: Ipv6Addr) -> Network {
+    let segments = address.segments();
+    // Addresses that carry an IPv4 address go where that one goes: mapped,
+    // compatible, NAT64 and 6to4.
+    let last = || {
+        let [.., a, b, c, d] = address.octets();
+        Ipv4Addr::new(a, b, c, d)
+    };
+    if address.is_loopback() || address.is_unspecified() {
+        return Network::Loopback;
+    }
+    match segments {
+        [0, 0, 0, 0, 0, 0 | 0xffff, ..] | [0x64, 0xff9b, 0, 0, 0, 0, ..] => network_v4(last()),
+        [0x64, 0xff9b, 1, ..] => Network::Private,
+        [0x2002, high, low, ..] => {
+            let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
+            network_v4(Ipv4Addr::new(a, b, c, d))
+        }
+        [first, ..] if first & 0xffc0 == 0xfe80 => Network::LinkLocal,
+        // Only 2000::/3 is public; unique local, site local and multicast are
+        // outside it.
+        [first, ..] if first & 0xe000 == 0x2000 => Network::Public,
+        _ => Network::Private,
+    }
+}
+
+/// Which addresses are allowed for a request.
+#[derive(Debug, Clone)]
+pub(super) enum Rule {
+    /// For a registry itself, and hosts that were configured: anywhere.
+    Anywhere,
+    /// For a registry itself, in a service: anywhere but this machine and
+    /// link-local addresses, which need one of these names.
+    NotHere(Arc<BTreeSet<String>>),
+    /// For where a registry leads: public addresses.
+    PublicOnly,
+}
+
+impl Rule {
+    pub(super) fn allows(&self, host: &str, address: IpAddr) -> bool {
+        match (self, network(address)) {
+            (Self::Anywhere, _) | (_, Network::Public) => true,
+            (Self::NotHere(_), Network::Private) => true,
+            (Self::NotHere(names), Network::Loopback | Network::LinkLocal) => names.contains(host),
+            (Self::PublicOnly, _) => false,
+        }
+    }
+}
+
+/// A name resolved to addresses that are all refused.
+#[derive(Debug, thiserror::Error)]
+#[error("the host is on an address that is not allowed")]
+pub(super) struct AddressRefused;
+
+/// A resolver that returns only addresses that its rule allows.
+#[derive(Debug)]
+pub(super) struct CheckedResolver {
+    pub(super) rule: Rule,
+    pub(super) fixed: Arc<BTreeMap<String, Vec<IpAddr>>>,
+}
+
+impl Resolve for CheckedResolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        let rule = self.rule.clone();
+        let fixed = self.fixed.get(name.as_str()).cloned();
+        Box::pin(async move {
+            let host = name.as_str();
+            let found: Vec<IpAddr> = match fixed {
+                Some(addresses) => addresses,
+                None => tokio::net::lookup_host((host, 0))
+                    .await?
+                    .map(|address| address.ip())
+                    .collect(),
+            };
+            let allowed: Vec<SocketAddr> = found
+                .iter()
+                .filter(|address| rule.allows(host, **address))
+                .map(|address| SocketAddr::new(*address, 0))
+                .collect();
+            if allowed.is_empty() && !found.is_empty() {
+                return Err(AddressRefused.into());
+            }
+            Ok(Box::new(allowed.into_iter()) as Addrs)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_way_to_write_an_inner_address_is_an_inner_address() {
+        for (text, expected) in [
+            ("127.0.0.1", Network::Loopback),
+            ("127.9.9.9", Network::Loopback),
+            ("0.0.0.0", Network::Loopback),
+            ("::1", Network::Loopback),
+            ("::", Network::Loopback),
+            ("::ffff:127.0.0.1", Network::Loopback),
+            ("::127.0.0.1", Network::Loopback),
+            ("64:ff9b::7f00:1", Network::Loopback),
+            ("2002:7f00:1::", Network::Loopback),
+            ("169.254.169.254", Network::LinkLocal),
+            ("::ffff:169.254.169.254", Network::LinkLocal),
+            ("fe80::1", Network::LinkLocal),
+            ("10.1.2.3", Network::Private),
+            ("172.16.0.1", Network::Private),
+            ("192.168.0.1", Network::Private),
+            ("100.64.0.1", Network::Private),
+            ("198.18.0.1", Network::Private),
+            ("224.0.0.1", Network::Private),
+            ("255.255.255.255", Network::Private),
+            ("fd00::1", Network::Private),
+            ("fec0::1", Network::Private),
+            ("ff02::1", Network::Private),
+            ("64:ff9b:1::1", Network::Private),
+            ("1.1.1.1", Network::Public),
+            ("172.32.0.1", Network::Public),
+            ("2606:4700::1", Network::Public),
+        ] {
+            let address = text.parse().expect("an address");
+            assert_eq!(network(address), expected, "{text}");
+        }
+    }
+
+    fn addresses(rule: Rule, host: &str, fixed: &[&str]) -> Result<Vec<String>, bool> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .expect("a runtime");
+        let fixed = fixed.iter().map(|a| a.parse().expect("an address"));
+        let resolver = CheckedResolver {
+            rule,
+            fixed: Arc::new(BTreeMap::from([(host.to_owned(), fixed.collect())])),
+        };
+        let name = host.parse().expect("a name");
+        match runtime.block_on(resolver.resolve(name)) {
+            Ok(found) => Ok(found.map(|address| address.ip().to_string()).collect()),
+            Err(error) => Err(error.is::<AddressRefused>()),
+        }
+    }
+
+    #[test]
+    fn a_name_that_resolves_to_inner_addresses_is_refused_where_only_public_ones_may_be() {
+        let inner = ["127.0.0.1", "10.0.0.1", "169.254.169.254"];
+        assert_eq!(
+            addresses(Rule::PublicOnly, "cdn.example", &inner),
+            Err(true)
+        );
+        assert_eq!(
+            addresses(Rule::PublicOnly, "cdn.example", &["10.0.0.1", "1.1.1.1"]),
+            Ok(vec!["1.1.1.1".into()])
+        );
+    }
+
+    #[test]
+    fn a_service_refuses_this_machine_and_link_local_unless_named() {
+        let named = Arc::new(BTreeSet::from(["here.example".to_owned()]));
+        let rule = || Rule::NotHere(Arc::clone(&named));
+        assert_eq!(
+            addresses(rule(), "there.example", &["127.0.0.1"]),
+            Err(true)
+        );
+        assert_eq!(
+            addresses(rule(), "there.example", &["169.254.169.254"]),
+            Err(true)
+        );
+        assert_eq!(
+            addresses(rule(), "there.example", &["10.0.0.1"]),
+            Ok(vec!["10.0.0.1".into()])
+        );
+        assert_eq!(
+            addresses(rule(), "here.example", &["127.0.0.1"]),
+            Ok(vec!["127.0.0.1".into()])
+        );
+    }
+}

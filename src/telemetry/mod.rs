@@ -1,0 +1,12 @@
+//! What the webhook tells about itself: log lines, the record of each review,
+//! metrics. With the command line the only code that prints.
+
+mod log;
+mod metrics;
+mod record;
+mod sink;
+
+pub use log::{LogError, install};
+pub use metrics::{Metrics, ReviewPath};
+pub use record::{RecordFormat, ReviewRecord};
+pub use sink::{Sink, SinkHandle};

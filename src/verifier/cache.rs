@@ -1,0 +1,201 @@
+//! What is kept between reviews: facts, never decisions.
+//!
+//! *Evidence* is keyed by what was looked at and with which credentials; policy
+//! and trust changes do not touch it. *Established facts* are keyed by document,
+//! subject and material; changed material is another key, and nothing is ever
+//! flushed. *Absences* have a small cache of their own and evict neither.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::Limits;
+use crate::evidence::{Location, LocationEvidence};
+use crate::oci::{Digest, PinnedReference};
+use crate::source::Scope;
+use crate::trust::{Established, Fingerprint};
+
+type Hasher = foldhash::fast::RandomState;
+
+/// What is asked of a source about an image, with which credentials.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct EvidenceKey {
+    pub image: PinnedReference,
+    pub scope: Scope,
+    pub question: Question,
+}
+
+/// The questions that a flight answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Question {
+    /// What is attached there?
+    Attached(Location),
+    /// Can the image itself be seen? Answered by no gap or by one.
+    Visible,
+}
+
+/// Evidence that was looked at completely, and when.
+#[derive(Debug)]
+pub(super) struct Kept {
+    pub evidence: Arc<LocationEvidence>,
+    pub looked_at: Instant,
+    next_refresh: Mutex<Instant>,
+}
+
+impl Kept {
+    /// Whether it is time to look again in the background; says so once in an
+    /// interval, so that an outage does not make every review look.
+    pub(super) fn claim_refresh(&self, now: Instant, limits: &Limits) -> bool {
+        if now.saturating_duration_since(self.looked_at) < limits.soft_lifetime {
+            return false;
+        }
+        let mut next = self
+            .next_refresh
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if now < *next {
+            return false;
+        }
+        *next = now + limits.refresh_interval;
+        true
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct FactKey {
+    document: Digest,
+    subject: Digest,
+    material: Fingerprint,
+}
+
+/// Counters of the caches, for metrics.
+#[derive(Debug, Default)]
+pub struct Stats {
+    hits: AtomicU64,
+    flights: AtomicU64,
+    verifications: AtomicU64,
+}
+
+impl Stats {
+    /// Lookups answered from kept evidence.
+    pub fn hits(&self) -> u64 {
+        self.hits.load(Ordering::Relaxed)
+    }
+
+    /// Flights started.
+    pub fn flights(&self) -> u64 {
+        self.flights.load(Ordering::Relaxed)
+    }
+
+    /// Documents judged by cryptography, not from memory.
+    pub fn verifications(&self) -> u64 {
+        self.verifications.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn flight(&self) {
+        self.flights.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Caches {
+    evidence: moka::sync::Cache<EvidenceKey, Arc<Kept>, Hasher>,
+    absences: moka::sync::Cache<EvidenceKey, Instant, Hasher>,
+    facts: moka::sync::Cache<FactKey, Arc<Established>, Hasher>,
+    absence_lifetime: Duration,
+    pub stats: Stats,
+}
+
+impl Caches {
+    pub(super) fn new(limits: &Limits) -> Self {
+        Self {
+            evidence: moka::sync::Cache::builder()
+                .max_capacity(limits.evidence_bytes)
+                .weigher(|_: &EvidenceKey, kept: &Arc<Kept>| weigh(&kept.evidence))
+                .build_with_hasher(Hasher::default()),
+            absences: moka::sync::Cache::builder()
+                .max_capacity(limits.absences)
+                .build_with_hasher(Hasher::default()),
+            facts: moka::sync::Cache::builder()
+                .max_capacity(limits.facts)
+                .build_with_hasher(Hasher::default()),
+            absence_lifetime: limits.absence_lifetime,
+            stats: Stats::default(),
+        }
+    }
+
+    /// Complete, non-empty evidence that is not older than `known_good_for`.
+    pub(super) fn kept(
+        &self,
+        key: &EvidenceKey,
+        now: Instant,
+        known_good_for: Duration,
+    ) -> Option<Arc<Kept>> {
+        let kept = self.evidence.get(key)?;
+        (now.saturating_duration_since(kept.looked_at) <= known_good_for).then(|| {
+            self.stats.hits.fetch_add(1, Ordering::Relaxed);
+            kept
+        })
+    }
+
+    /// Whether this was looked at completely a moment ago and was empty.
+    pub(super) fn is_absent(&self, key: &EvidenceKey, now: Instant) -> bool {
+        self.absences
+            .get(key)
+            .is_some_and(|since| now.saturating_duration_since(since) < self.absence_lifetime)
+    }
+
+    /// Keeps what a flight found – unless it has gaps, which are never kept.
+    pub(super) fn keep(&self, key: &EvidenceKey, found: &Arc<LocationEvidence>, now: Instant) {
+        if !found.is_complete() {
+            return;
+        }
+        if found.documents.is_empty() {
+            self.evidence.invalidate(key);
+            self.absences.insert(key.clone(), now);
+        } else {
+            let kept = Kept {
+                evidence: Arc::clone(found),
+                looked_at: now,
+                next_refresh: Mutex::new(now),
+            };
+            self.evidence.insert(key.clone(), Arc::new(kept));
+        }
+    }
+
+    /// What `document` is worth, from memory or by `judge`.
+    pub(super) fn established(
+        &self,
+        document: Digest,
+        subject: Digest,
+        material: Fingerprint,
+        judge: impl FnOnce() -> Established,
+    ) -> (Arc<Established>, bool) {
+        let key = FactKey {
+            document,
+            subject,
+            material,
+        };
+        if let Some(known) = self.facts.get(&key) {
+            return (known, false);
+        }
+        // Judged outside the cache's own lock on purpose: two reviews may do
+        // the same work once, and none waits for another's cryptography.
+        let fresh = Arc::new(judge());
+        self.stats.verifications.fetch_add(1, Ordering::Relaxed);
+        self.facts.insert(key, Arc::clone(&fresh));
+        (fresh, true)
+    }
+}
+
+/// An estimate of the bytes that evidence occupies.
+fn weigh(evidence: &LocationEvidence) -> u32 {
+    /// Key, entry and bookkeeping.
+    const OVERHEAD: usize = 512;
+    let documents: usize = evidence
+        .documents
+        .iter()
+        .map(|document| document.weight())
+        .sum();
+    u32::try_from(OVERHEAD + documents).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,234 @@
+//! One request: which route, and what comes back.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::{Method, Request, StatusCode, header};
+use hyper::body::Incoming;
+use jiff::Timestamp;
+use tokio::sync::Semaphore;
+
+use super::http::{Answer, BodyError, is_json, json, patience, read, text};
+use crate::admission::{Caller, Gate, Grounds, Nothing, Operation, Reviewed};
+use crate::source::Source;
+use crate::telemetry::{Metrics, RecordFormat, ReviewPath, ReviewRecord, SinkHandle};
+use crate::verifier::Runtime;
+
+/// What all connections share.
+pub(super) struct Shared<S, R> {
+    pub(super) gate: Arc<Gate<S, R>>,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) records: Option<(SinkHandle, RecordFormat)>,
+    pub(super) loaded: Arc<AtomicBool>,
+    pub(super) draining: AtomicBool,
+    pub(super) reviews: Semaphore,
+    pub(super) review_timeout: Duration,
+    pub(super) body_timeout: Duration,
+    pub(super) body_bytes: usize,
+    pub(super) client_certificates: bool,
+}
+
+/// What is known about a connection.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Peer {
+    /// Whether it showed a client certificate that was accepted.
+    pub(super) authenticated: bool,
+    /// Whether it came in over TLS, where reviews are answered.
+    pub(super) encrypted: bool,
+}
+
+impl<S: Source, R: Runtime> Shared<S, R> {
+    pub(super) async fn serve(&self, peer: Peer, request: Request<Incoming>) -> Answer {
+        let answer = self.route(peer, request).await;
+        let status = answer.status();
+        if status.is_client_error() || status.is_server_error() {
+            self.metrics.http_error(status.as_u16());
+        }
+        answer
+    }
+
+    async fn route(&self, peer: Peer, request: Request<Incoming>) -> Answer {
+        match request.uri().path() {
+            "/validate" if peer.encrypted => self.validate(peer, request).await,
+            path @ ("/healthz" | "/readyz" | "/metrics") => {
+                if !matches!(*request.method(), Method::GET | Method::HEAD) {
+                    return not_allowed("GET");
+                }
+                match path {
+                    "/healthz" => text(StatusCode::OK, "ok\n"),
+                    "/readyz" => self.readiness(),
+                    _ => self.exposition(),
+                }
+            }
+            _ => text(
+                StatusCode::NOT_FOUND,
+                "not found; floe serves /validate, /healthz, /readyz and /metrics\n",
+            ),
+        }
+    }
+
+    fn readiness(&self) -> Answer {
+        if self.draining.load(Ordering::Acquire) {
+            text(StatusCode::SERVICE_UNAVAILABLE, "draining\n")
+        } else if !self.loaded.load(Ordering::Acquire) {
+            text(StatusCode::SERVICE_UNAVAILABLE, "policies not loaded\n")
+        } else {
+            text(StatusCode::OK, "ready\n")
+        }
+    }
+
+    fn exposition(&self) -> Answer {
+        let lost = self.records.as_ref().map_or(0, |(sink, _)| sink.lost());
+        let mut answer = text(StatusCode::OK, self.metrics.render(lost));
+        answer.headers_mut().insert(
+            header::CONTENT_TYPE,
+            header::HeaderValue::from_static(
+                "application/openmetrics-text; version=1.0.0; charset=utf-8",
+            ),
+        );
+        answer
+    }
+
+    async fn validate(&self, peer: Peer, request: Request<Incoming>) -> Answer {
+        if *request.method() != Method::POST {
+            return not_allowed("POST");
+        }
+        if self.client_certificates && !peer.authenticated {
+            return text(
+                StatusCode::FORBIDDEN,
+                "a client certificate is required; see clientCAFile in the settings\n",
+            );
+        }
+        if !is_json(request.headers()) {
+            return text(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "the body must be application/json\n",
+            );
+        }
+        let Ok(_permit) = self.reviews.try_acquire() else {
+            let mut answer = text(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "too many reviews at the same time; try again\n",
+            );
+            answer
+                .headers_mut()
+                .insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));
+            return answer;
+        };
+        let timeout = patience(request.uri().query())
+            .map_or(self.review_timeout, |limit| limit.min(self.review_timeout));
+        let received = Instant::now();
+        let body = read(request.into_body(), self.body_bytes);
+        let body = match tokio::time::timeout(self.body_timeout, body).await {
+            Ok(Ok(body)) => body,
+            Ok(Err(BodyError::TooLarge)) => {
+                return text(
+                    StatusCode::PAYLOAD_TOO_LARGE,
+                    format!("the body has more than {} bytes\n", self.body_bytes),
+                );
+            }
+            Ok(Err(BodyError::Broken)) => {
+                return text(StatusCode::BAD_REQUEST, "the body ended early\n");
+            }
+            Err(_) => {
+                return text(
+                    StatusCode::REQUEST_TIMEOUT,
+                    "the body did not arrive in time\n",
+                );
+            }
+        };
+        self.review(&body, received, timeout, peer).await
+    }
+
+    async fn review(
+        &self,
+        body: &Bytes,
+        received: Instant,
+        timeout: Duration,
+        peer: Peer,
+    ) -> Answer {
+        let caller = if peer.authenticated {
+            Caller::Authenticated
+        } else {
+            Caller::Unauthenticated
+        };
+        let at = Timestamp::now();
+        let deadline = received + timeout;
+        // The engine keeps the deadline itself; this is for the day on which it
+        // does not.
+        let last_call = tokio::time::Instant::from_std(deadline + Duration::from_millis(50));
+        let review = self.gate.review(body, at, deadline, caller);
+        let reviewed = match tokio::time::timeout_at(last_call, review).await {
+            Ok(reviewed) => reviewed,
+            Err(_) => {
+                tracing::error!("a review was not decided within its deadline");
+                self.gate.overdue(body, caller)
+            }
+        };
+        match reviewed {
+            Ok(reviewed) => {
+                self.record(&reviewed, at, caller, received.elapsed());
+                json(reviewed.response)
+            }
+            Err(error) => text(StatusCode::BAD_REQUEST, format!("{error}\n")),
+        }
+    }
+
+    fn record(&self, reviewed: &Reviewed<'_>, at: Timestamp, caller: Caller, took: Duration) {
+        let grounds = &reviewed.grounds;
+        let allowed = grounds.allows();
+        let path = match grounds {
+            Grounds::Nothing(Nothing::NoImages) => ReviewPath::NoImages,
+            Grounds::Nothing(Nothing::NothingNew) => ReviewPath::NothingNew,
+            Grounds::Judged(_) => ReviewPath::Judged,
+            Grounds::Refused(_) => ReviewPath::Refused,
+        };
+        let codes = grounds.codes();
+        self.metrics
+            .review(path, allowed, codes.iter().copied(), took);
+        let Some((sink, format)) = &self.records else {
+            return;
+        };
+        let images: Vec<_> = grounds
+            .images()
+            .map(|image| (image.written(), image.verdict()))
+            .collect();
+        let request = reviewed.request.as_ref();
+        let record = ReviewRecord {
+            at,
+            uid: &reviewed.uid,
+            namespace: request.and_then(|request| request.namespace()),
+            group: request.map_or("", |request| request.kind.group.as_str()),
+            kind: request.map_or("", |request| request.kind.kind.as_str()),
+            subresource: request.and_then(|request| request.subresource()),
+            name: request.and_then(|request| request.name.as_deref()),
+            operation: request.map_or("", |request| Operation::as_str(request.operation)),
+            user: request
+                .and_then(|request| request.user_info.as_ref())
+                .and_then(|user| user.username.as_deref()),
+            dry_run: request.is_some_and(|request| request.is_dry_run()),
+            caller: caller.as_str(),
+            allowed,
+            path: path.as_str(),
+            codes: &codes,
+            images: &images,
+            took,
+        };
+        let mut line = Vec::with_capacity(1024);
+        record.write(*format, &mut line);
+        sink.write(&line);
+    }
+}
+
+fn not_allowed(allow: &'static str) -> Answer {
+    let mut answer = text(
+        StatusCode::METHOD_NOT_ALLOWED,
+        format!("only {allow} is answered here\n"),
+    );
+    answer
+        .headers_mut()
+        .insert(header::ALLOW, header::HeaderValue::from_static(allow));
+    answer
+}
