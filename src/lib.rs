@@ -19,6 +19,8 @@
 #[cfg(feature = "webhook")]
 pub mod admission;
 #[cfg(feature = "webhook")]
+pub mod cli;
+#[cfg(feature = "webhook")]
 pub mod config;
 pub mod evidence;
 pub mod oci;

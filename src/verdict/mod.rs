@@ -2,6 +2,7 @@
 //! codes, and the decision that follows from them.
 
 mod reason;
+pub mod report;
 mod subject;
 
 pub use reason::{Code, Finding, FindingKind};

@@ -8,14 +8,20 @@
 mod admission;
 #[cfg(feature = "webhook")]
 mod admission_images;
+mod architecture;
+#[cfg(feature = "webhook")]
+mod cli;
 mod establish;
 #[cfg(feature = "webhook")]
 mod gather;
 mod layout;
 #[cfg(feature = "webhook")]
 mod policy;
+mod reasons;
 #[cfg(feature = "webhook")]
 mod registry;
+#[cfg(feature = "webhook")]
+mod samples;
 mod support;
 mod verifier;
 #[cfg(feature = "webhook")]

@@ -2,6 +2,8 @@
 
 pub(crate) mod authority;
 #[cfg(feature = "webhook")]
+pub(crate) mod floe;
+#[cfg(feature = "webhook")]
 pub(crate) mod gate;
 #[cfg(feature = "webhook")]
 pub(crate) mod hostile;

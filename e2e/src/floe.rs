@@ -1,0 +1,218 @@
+//! The program under test. This is the one place that knows how it is called.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    sync::LazyLock,
+};
+
+use reqwest::{Certificate, Client};
+use serde_json::{Value, json};
+
+use crate::{
+    http,
+    process::{self, Process},
+    scratch::Scratch,
+};
+
+/// The binary: `FLOE_BIN`, else built now. Building it here means that the
+/// tests never run an old one, whatever command started them; when it is up to
+/// date that takes a moment.
+static BINARY: LazyLock<PathBuf> = LazyLock::new(|| {
+    if let Some(path) = env::var_os("FLOE_BIN") {
+        return path.into();
+    }
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .args(["build", "--locked", "--package", "floe", "--bin", "floe"])
+        .args(["--message-format", "json-render-diagnostics"])
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit());
+    let output = cargo.output().expect("cargo can be started");
+    assert!(
+        output.status.success(),
+        "floe does not build: {cargo:?} ended with {}",
+        output.status
+    );
+    String::from_utf8_lossy(&output.stdout)
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .find_map(|message| message["executable"].as_str().map(PathBuf::from))
+        .expect("cargo names the binary that it built")
+});
+
+/// What `floe verify` said.
+#[derive(Debug)]
+pub struct Verified {
+    /// Exit code: 0 allowed, 5 could not look, 6 denied, 1 and 64 not run.
+    pub code: i32,
+    /// The report, if there was one.
+    pub report: Option<Value>,
+    /// Standard output and error, for messages.
+    pub text: String,
+}
+
+impl Verified {
+    /// The images of the report, as they were written.
+    ///
+    /// # Panics
+    ///
+    /// There is no report.
+    pub fn references(&self) -> Vec<String> {
+        let report = self
+            .report
+            .as_ref()
+            .unwrap_or_else(|| panic!("no report: {}", self.text));
+        let images = report["images"].as_array().expect("a report has images");
+        images
+            .iter()
+            .map(|image| {
+                image["reference"]
+                    .as_str()
+                    .expect("an image has a reference")
+                    .to_owned()
+            })
+            .collect()
+    }
+
+    /// Every code in the report.
+    pub fn codes(&self) -> Vec<String> {
+        fn collect(value: &Value, codes: &mut Vec<String>) {
+            match value {
+                Value::Object(fields) => {
+                    codes.extend(
+                        fields
+                            .get("code")
+                            .and_then(Value::as_str)
+                            .map(str::to_owned),
+                    );
+                    fields.values().for_each(|field| collect(field, codes));
+                }
+                Value::Array(items) => items.iter().for_each(|item| collect(item, codes)),
+                _ => {}
+            }
+        }
+        let mut codes = Vec::new();
+        self.report
+            .iter()
+            .for_each(|report| collect(report, &mut codes));
+        codes
+    }
+}
+
+/// `floe verify` with a folder of policies and more arguments. Plain HTTP on
+/// loopback is the command line's default.
+///
+/// # Panics
+///
+/// The program cannot be started or was killed.
+pub fn verify(policies: &Path, namespace: Option<&str>, arguments: &[&str]) -> Verified {
+    let mut command = Command::new(&*BINARY);
+    command
+        .args(["verify", "--output", "json", "--policy"])
+        .arg(policies);
+    if let Some(namespace) = namespace {
+        command.args(["--namespace", namespace]);
+    }
+    let output = without_user(&mut command)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    Verified {
+        code: output.status.code().expect("floe ends by itself"),
+        report: serde_json::from_slice(&output.stdout).ok(),
+        text: format!(
+            "{}{}",
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        ),
+    }
+}
+
+/// A running `floe webhook` with a self-signed certificate.
+#[derive(Debug)]
+pub struct Webhook {
+    url: String,
+    authority: String,
+    process: Process,
+}
+
+impl Webhook {
+    /// Starts it with a folder of policies, and waits until it is ready.
+    /// `registries` are those that it may speak plain HTTP to on loopback.
+    ///
+    /// # Panics
+    ///
+    /// It does not become ready.
+    pub fn start(scratch: &Scratch, policies: &Path, registries: &[&str]) -> Self {
+        let [port] = process::free_ports();
+        let address = format!("127.0.0.1:{port}");
+        let ca = scratch.path().join("webhook-ca.pem");
+        let registries: Vec<_> = registries
+            .iter()
+            .map(|host| json!({"host": host, "insecure": true}))
+            .collect();
+        let config = scratch.write(
+            "floe.yaml",
+            json!({"listen": address, "policies": policies, "registries": registries}).to_string(),
+        );
+        let mut command = Command::new(&*BINARY);
+        command
+            .arg("webhook")
+            .arg("--config")
+            .arg(&config)
+            .arg("--ca-out")
+            .arg(&ca);
+        without_user(&mut command);
+        let mut process = Process::start("floe-webhook", &command, scratch.path());
+        let url = format!("https://{address}");
+        let authority = process.wait_until_ready(|| {
+            let authority = fs::read_to_string(&ca).ok()?;
+            let client = client(&authority)?;
+            let ready = http::send(client.get(format!("{url}/readyz"))).ok()?;
+            ready.status.is_success().then_some(authority)
+        });
+        Self {
+            url,
+            authority,
+            process,
+        }
+    }
+
+    /// Where the API server sends reviews.
+    pub fn validate_url(&self) -> String {
+        format!("{}/validate", self.url)
+    }
+
+    /// Whom the API server trusts for that, PEM.
+    pub fn authority(&self) -> &str {
+        &self.authority
+    }
+
+    /// The last lines that it logged.
+    pub fn log_tail(&self) -> String {
+        self.process.log_tail()
+    }
+}
+
+/// A client that trusts this authority; nothing while the file is half written.
+fn client(authority: &str) -> Option<Client> {
+    http::install_crypto_provider();
+    let authority = Certificate::from_pem(authority.as_bytes()).ok()?;
+    Client::builder()
+        .no_proxy()
+        .tls_certs_only([authority])
+        .build()
+        .ok()
+}
+
+/// The configuration and credentials of whoever runs the tests stay out.
+fn without_user(command: &mut Command) -> &mut Command {
+    command
+        .env("HOME", "/nonexistent")
+        .env("DOCKER_CONFIG", "/nonexistent")
+        .env_remove("XDG_RUNTIME_DIR")
+}

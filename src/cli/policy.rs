@@ -1,0 +1,71 @@
+//! `floe policy check`: every problem of a policy, before it is put in force.
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use clap::{Args, Subcommand};
+
+use super::console::{self, Tone};
+use super::{Exit, Stop, policies};
+use crate::roots;
+
+/// Work on policies.
+#[derive(Debug, Args)]
+#[command(before_help = "Example: floe policy check policies/\n")]
+pub(super) struct PolicyArguments {
+    #[command(subcommand)]
+    command: PolicyCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum PolicyCommand {
+    Check(CheckArguments),
+}
+
+/// Compile policies and list every problem.
+///
+/// Exit codes: 0 they compile; 1 they do not; 64 called wrongly.
+#[derive(Debug, Args)]
+#[command(before_help = "Example: floe policy check policies/one-key/policy.yaml\n")]
+struct CheckArguments {
+    /// Policies: files or folders.
+    #[arg(value_name = "PATH", required = true)]
+    paths: Vec<PathBuf>,
+}
+
+/// Runs the command.
+pub(super) fn run(arguments: &PolicyArguments) -> Result<Exit, Stop> {
+    let PolicyCommand::Check(arguments) = &arguments.command;
+    let compiled = policies::compiled(&arguments.paths)?;
+    let references = compiled.materials();
+    let materials = roots::read(&references);
+    let mut blocks = Vec::new();
+    for reference in &references {
+        if let Some(Err(sentence)) = materials.get(reference) {
+            blocks.push((Tone::Warning, format!("warning: {sentence}")));
+        }
+    }
+    let set = compiled.bind(&materials);
+    let by_signature: Vec<_> = set
+        .policies()
+        .filter(|policy| policy.requirement.is_some())
+        .map(|policy| policy.name.to_string())
+        .collect();
+    if !by_signature.is_empty() {
+        let text = format!(
+            "note: a signature names no repository: every image that an authority signed is \
+             accepted under every name that the policy matches ({})",
+            by_signature.join(", ")
+        );
+        blocks.push((Tone::Plain, text));
+    }
+    let count = set.policies().len();
+    let what = if count == 1 {
+        "policy compiles"
+    } else {
+        "policies compile"
+    };
+    blocks.push((Tone::Good, format!("{count} {what}")));
+    console::print(&blocks).context("the answer cannot be written")?;
+    Ok(Exit::Success)
+}

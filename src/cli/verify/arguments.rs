@@ -1,0 +1,197 @@
+//! The arguments of `floe verify`, declared once with their help.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+
+use crate::cli::Stop;
+use crate::cli::registry::RegistryArguments;
+
+/// Verify images: by reference, or every image that manifests name.
+///
+/// Exit codes: 0 everything is allowed; 1 could not run; 5 denied only because
+/// something could not be looked at; 6 denied; 64 called wrongly.
+#[derive(Debug, Args)]
+#[command(before_help = "\
+Example: floe verify registry.example.com/app@sha256:… --key cosign.pub
+         floe verify -f deploy/ --policy policies/ --namespace payments
+         helm template . | floe verify -f - --policy policies/ --output json
+")]
+pub(crate) struct VerifyArguments {
+    /// Images to verify.
+    #[arg(value_name = "REF")]
+    pub(super) references: Vec<String>,
+
+    /// Manifests whose images are verified: files, folders with everything
+    /// below them, or - for standard input. YAML and JSON.
+    #[arg(short = 'f', long = "filename", value_name = "MANIFESTS", num_args = 1..)]
+    pub(super) manifests: Vec<PathBuf>,
+
+    /// An AdmissionReview, or a recorded one, to be judged again.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["references", "manifests"])]
+    pub(super) review: Option<PathBuf>,
+
+    /// Policies: a file, or a folder. May be given several times.
+    #[arg(long, value_name = "PATH", conflicts_with = "key")]
+    pub(super) policy: Vec<PathBuf>,
+
+    /// A public key that must have signed, in place of a policy. With several,
+    /// any of them.
+    #[arg(long, value_name = "FILE")]
+    pub(super) key: Vec<PathBuf>,
+
+    /// The namespace where the images are to run.
+    #[arg(short = 'n', long, value_name = "NAMESPACE")]
+    pub(super) namespace: Option<String>,
+
+    /// The channel of that namespace. May be given several times.
+    #[arg(long, value_name = "CHANNEL")]
+    pub(super) channel: Vec<String>,
+
+    /// Read images and signatures from an OCI image layout on disk.
+    #[arg(long, value_name = "DIR")]
+    pub(super) layout: Option<PathBuf>,
+
+    /// Open no socket. Needs --layout.
+    #[arg(long, requires = "layout")]
+    pub(super) offline: bool,
+
+    /// Show every policy and everything that was found.
+    #[arg(long)]
+    pub(super) explain: bool,
+
+    /// The form of the answer.
+    #[arg(short = 'o', long, value_name = "FORM", default_value = "text")]
+    pub(super) output: Output,
+
+    /// Pass over objects of a kind whose images floe does not know where to
+    /// find, as KIND.GROUP. May be given several times.
+    #[arg(long, value_name = "KIND.GROUP")]
+    pub(super) allow_uncovered: Vec<String>,
+
+    /// How long the whole run may take: 500ms, 30s, 2m.
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration)]
+    pub(super) timeout: Duration,
+
+    #[command(flatten)]
+    pub(super) registry: RegistryArguments,
+
+    #[command(flatten)]
+    later: LaterArguments,
+}
+
+/// The form of the answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Output {
+    /// For people.
+    Text,
+    /// For programs: one VerificationReport.
+    Json,
+    #[value(hide = true)]
+    Sarif,
+    #[value(hide = true)]
+    Junit,
+}
+
+/// Flags of later versions, known so that they are refused by name and never
+/// taken for something else.
+#[derive(Debug, Args)]
+struct LaterArguments {
+    #[arg(long, hide = true, value_name = "IDENTITY")]
+    certificate_identity: Option<String>,
+    #[arg(long, hide = true, value_name = "ISSUER")]
+    certificate_oidc_issuer: Option<String>,
+    #[arg(long, hide = true, value_name = "FILE")]
+    trusted_root: Option<PathBuf>,
+    #[arg(long, hide = true, value_name = "FILE")]
+    bundle: Option<PathBuf>,
+}
+
+impl VerifyArguments {
+    /// Refuses what has no meaning, and what has none yet.
+    pub(super) fn check(&self) -> Result<(), Stop> {
+        let later = &self.later;
+        for (given, name) in [
+            (
+                later.certificate_identity.is_some(),
+                "--certificate-identity",
+            ),
+            (
+                later.certificate_oidc_issuer.is_some(),
+                "--certificate-oidc-issuer",
+            ),
+            (later.trusted_root.is_some(), "--trusted-root"),
+            (later.bundle.is_some(), "--bundle"),
+            (self.output == Output::Sarif, "--output sarif"),
+            (self.output == Output::Junit, "--output junit"),
+        ] {
+            if given {
+                return Err(Stop::usage(format!("{name}: not supported yet; remove it")));
+            }
+        }
+        if self.policy.is_empty() && self.key.is_empty() {
+            return Err(Stop::usage(
+                "nothing says whom to trust; give --policy PATH or --key FILE",
+            ));
+        }
+        if self.references.is_empty() && self.manifests.is_empty() && self.review.is_none() {
+            return Err(Stop::usage(
+                "nothing to verify; give REF, -f MANIFESTS or --review FILE",
+            ));
+        }
+        if self.layout.is_some() && !self.registry.is_empty() {
+            return Err(Stop::usage(
+                "--insecure-registry and --registry-ca have no meaning with --layout: \
+                 no registry is asked",
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// Reads `500ms`, `30s` or `2m`.
+fn duration(text: &str) -> Result<Duration, String> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit = &text[digits.len()..];
+    let bad = || format!("{text:?} is not a time; write 500ms, 30s or 2m");
+    let number: u64 = digits.parse().map_err(|_| bad())?;
+    // A day is more patience than anybody has, and keeps every sum in range.
+    let milliseconds = match unit {
+        "ms" => Some(number),
+        "s" => number.checked_mul(1_000),
+        "m" => number.checked_mul(60_000),
+        _ => None,
+    }
+    .filter(|sum| (1..=86_400_000).contains(sum))
+    .ok_or_else(bad)?;
+    Ok(Duration::from_millis(milliseconds))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_has_a_number_and_a_unit_and_is_not_zero() {
+        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(duration("30s"), Ok(Duration::from_secs(30)));
+        assert_eq!(duration("2m"), Ok(Duration::from_secs(120)));
+        for text in [
+            "",
+            "5",
+            "s",
+            "-5s",
+            "0s",
+            "1.5s",
+            "5h",
+            "99999999999999999999s",
+            "5 s",
+        ] {
+            assert_eq!(
+                duration(text),
+                Err(format!("{text:?} is not a time; write 500ms, 30s or 2m"))
+            );
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! `floe webhook`: wires settings, policies, registries, engine and server
+//! together, and runs them.
+
+mod policies;
+mod wiring;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use clap::Args;
+
+use super::registry::RegistryArguments;
+use super::{Exit, Stop, files};
+use crate::admission::Gate;
+use crate::config::{LogFormat, Settings};
+use crate::source::registry::Registry;
+use crate::telemetry::{self, RecordFormat, Sink, SinkHandle};
+use crate::verifier::{Limits, Tokio, Verifier};
+use crate::webhook::{ServeOptions, ServingCertificate, start};
+
+/// Serve admission reviews over HTTPS.
+///
+/// Without a certificate one is made, for localhost and the names given; its
+/// authority is written to --ca-out. SIGTERM ends the server in order.
+///
+/// Exit codes: 0 stopped by a signal; 1 could not start: every problem is
+/// listed; 64 called wrongly.
+#[derive(Debug, Args)]
+#[command(before_help = "\
+Example: floe webhook --policies policies/one-key --listen 127.0.0.1:8443 --ca-out ca.pem
+         floe webhook --config floe.yaml
+")]
+pub(super) struct WebhookArguments {
+    /// Settings, in YAML. Flags come before what it says.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    /// Policies: a file, or a folder. May be given several times.
+    #[arg(long, value_name = "PATH")]
+    policies: Vec<PathBuf>,
+
+    /// Where to serve: ADDRESS:PORT.
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<SocketAddr>,
+
+    /// Certificate chain in PEM, leaf first. Read again when it changes.
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+
+    /// Private key in PEM.
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+
+    /// A name or address for the certificate that is made when none is given,
+    /// besides localhost. May be given several times.
+    #[arg(long, value_name = "NAME", conflicts_with = "tls_cert")]
+    tls_name: Vec<String>,
+
+    /// Where to write the authority of a certificate that was made, for
+    /// `caBundle`.
+    #[arg(long, value_name = "FILE")]
+    ca_out: Option<PathBuf>,
+
+    /// Where to append the log; standard error without it.
+    #[arg(long, value_name = "FILE")]
+    log_file: Option<PathBuf>,
+
+    #[command(flatten)]
+    registry: RegistryArguments,
+}
+
+/// Serves until a signal.
+pub(super) fn run(arguments: &WebhookArguments) -> Result<Exit, Stop> {
+    let settings = settings(arguments)?;
+    let policies = policies::Poll::start(&settings.policies, wiring::no_match(settings.no_match))?;
+    let coverage = wiring::coverage(&settings)?;
+    let channels = wiring::channels(&settings)?;
+    let options = wiring::registries(&settings, &arguments.registry)?;
+
+    let mut sink = match &settings.log_file {
+        Some(path) => {
+            Sink::file(path).with_context(|| format!("{} cannot be written", path.display()))?
+        }
+        None => Sink::stderr().context("the log cannot be written")?,
+    };
+    telemetry::install(settings.log_format, sink.handle()).context("there is no log")?;
+
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("the runtime cannot be started")?;
+    let ended = runtime.block_on(async {
+        let registry = Registry::new(options).context("the registry client cannot be made")?;
+        let verifier = Verifier::new(registry, Tokio, Limits::default());
+        let gate = Arc::new(Gate::new(verifier, coverage, channels));
+        let options = serving(arguments, &settings, policies, sink.handle());
+        let running = start(gate, options).await?;
+        running
+            .until_signal()
+            .await
+            .context("signals cannot be listened for")
+    });
+    // Whatever the end was, its last lines are written.
+    sink.close();
+    ended?;
+    Ok(Exit::Success)
+}
+
+/// What the file says, with the flags before it.
+fn settings(arguments: &WebhookArguments) -> Result<Settings, Stop> {
+    let mut settings = match &arguments.config {
+        Some(path) => Settings::parse(path, &files::text(path)?).map_err(anyhow::Error::from)?,
+        None => Settings::default(),
+    };
+    if !arguments.policies.is_empty() {
+        settings.policies.clone_from(&arguments.policies);
+    }
+    if settings.policies.is_empty() {
+        return Err(Stop::usage(
+            "nothing says what may run; give --policies PATH, or policies in the settings",
+        ));
+    }
+    if let Some(listen) = arguments.listen {
+        settings.listen = listen;
+    }
+    if let (Some(chain), Some(key)) = (&arguments.tls_cert, &arguments.tls_key) {
+        settings.tls.certificate = Some((chain.clone(), key.clone()));
+    }
+    if settings.tls.certificate.is_some() && arguments.ca_out.is_some() {
+        return Err(Stop::usage(
+            "--ca-out has no meaning with a certificate of your own; remove it",
+        ));
+    }
+    if let Some(file) = &arguments.log_file {
+        settings.log_file = Some(file.clone());
+    }
+    Ok(settings)
+}
+
+fn serving(
+    arguments: &WebhookArguments,
+    settings: &Settings,
+    mut policies: policies::Poll,
+    log: SinkHandle,
+) -> ServeOptions {
+    let certificate = match &settings.tls.certificate {
+        Some((chain, key)) => ServingCertificate::Files {
+            chain: chain.clone(),
+            key: key.clone(),
+        },
+        None => {
+            let mut names: Vec<_> = ["localhost", "127.0.0.1", "::1"].map(String::from).into();
+            names.extend(arguments.tls_name.iter().cloned());
+            ServingCertificate::SelfSigned {
+                names,
+                ca_out: arguments.ca_out.clone(),
+            }
+        }
+    };
+    let format = match settings.log_format {
+        LogFormat::Json => RecordFormat::Json,
+        LogFormat::Text => RecordFormat::Text,
+    };
+    let poll = Box::new(move || policies.poll());
+    ServeOptions {
+        metrics_listen: settings.metrics_listen,
+        client_ca: settings.tls.client_ca.clone(),
+        review_timeout: settings.review_timeout,
+        body_bytes: settings.body_bytes,
+        concurrent_reviews: settings.concurrent_reviews,
+        connections: settings.connections,
+        drain: settings.drain,
+        records: Some((log, format)),
+        ..ServeOptions::new(settings.listen, certificate, poll)
+    }
+}

@@ -1,0 +1,217 @@
+//! The policies of a running webhook: read again and again, compared by
+//! content.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::admission::PolicyState;
+use crate::cli::{Stop, files, policies};
+use crate::oci::Digest;
+use crate::policy::{Compiled, PolicyDocument, Problem, Reading, Store};
+use crate::roots;
+use crate::verdict::NoMatch;
+
+/// Looks at files and folders of policies, and says when something has changed.
+pub(super) struct Poll {
+    paths: Vec<PathBuf>,
+    no_match: NoMatch,
+    store: Store,
+    /// What compiled at the start, until the first poll takes it.
+    first: Option<Compiled>,
+    in_force: Option<Digest>,
+    /// The problems that were last reported, so that each is reported once.
+    reported: Vec<Problem>,
+}
+
+impl Poll {
+    /// Reads and compiles everything for the first time.
+    ///
+    /// # Errors
+    ///
+    /// Every problem of every document: a webhook does not start with policies
+    /// that are not what somebody meant.
+    pub(super) fn start(paths: &[PathBuf], no_match: NoMatch) -> Result<Self, Stop> {
+        let documents = policies::documents(paths)?;
+        let (store, compiled) =
+            Store::start(&documents).map_err(|problems| policies::not_compiling(&problems))?;
+        Ok(Self {
+            paths: paths.to_vec(),
+            no_match,
+            store,
+            first: Some(compiled),
+            in_force: None,
+            reported: Vec::new(),
+        })
+    }
+
+    /// The policies, if they or their keys have changed since the last call.
+    pub(super) fn poll(&mut self) -> Option<PolicyState> {
+        let compiled = match self.first.take() {
+            Some(compiled) => compiled,
+            None => {
+                let reloaded = self.store.reload(&self.read());
+                self.report(reloaded.problems);
+                reloaded.compiled
+            }
+        };
+        // Keys are read each time: they change without their policy.
+        let policies = compiled
+            .bind(&roots::read(&compiled.materials()))
+            .with_no_match(self.no_match);
+        let hash = policies.hash();
+        if self.in_force == Some(hash) {
+            return None;
+        }
+        self.in_force = Some(hash);
+        Some(PolicyState::Ready(Arc::new(policies)))
+    }
+
+    fn read(&self) -> Reading {
+        let mut reading = Reading {
+            complete: true,
+            ..Reading::default()
+        };
+        for path in &self.paths {
+            let found = if path.is_dir() {
+                files::manifests(path)
+            } else {
+                Ok(vec![path.clone()])
+            };
+            let Ok(found) = found else {
+                reading.complete = false;
+                continue;
+            };
+            for origin in found {
+                match files::text(&origin) {
+                    Ok(text) => reading.documents.push(PolicyDocument { origin, text }),
+                    Err(why) => reading.unreadable.push((origin, why.to_string())),
+                }
+            }
+        }
+        reading
+    }
+
+    fn report(&mut self, problems: Vec<Problem>) {
+        if problems == self.reported {
+            return;
+        }
+        for problem in &problems {
+            tracing::error!(%problem, "a policy is not in force as it stands");
+        }
+        if problems.is_empty() {
+            tracing::info!("all policies are in force as they stand");
+        }
+        self.reported = problems;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::PolicySet;
+
+    const GOOD: &str = "apiVersion: floe.dev/v1\nkind: TrustPolicy\nmetadata: { name: pinned }\n\
+                        spec: { match: {}, level: unverified }\n";
+
+    fn ready(state: Option<PolicyState>) -> Option<Arc<PolicySet>> {
+        state.map(|state| match state {
+            PolicyState::Ready(policies) => policies,
+            other => panic!("{other:?}"),
+        })
+    }
+
+    fn broken(policies: &PolicySet) -> Vec<&'static str> {
+        policies
+            .policies()
+            .filter_map(|policy| policy.broken.as_ref())
+            .map(|finding| finding.code.as_str())
+            .collect()
+    }
+
+    #[test]
+    fn only_a_change_is_given_and_a_broken_text_leaves_the_last_good_one() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("a.yaml");
+        std::fs::write(&file, GOOD).expect("written");
+        let mut poll =
+            Poll::start(&[folder.path().to_owned()], NoMatch::Deny).expect("it compiles");
+        assert!(ready(poll.poll()).is_some());
+        assert!(ready(poll.poll()).is_none());
+        std::fs::write(&file, "nonsense").expect("written");
+        assert!(ready(poll.poll()).is_none(), "the last good text stays");
+        assert_eq!(poll.reported.len(), 1);
+        std::fs::write(&file, GOOD.replace("pinned", "other")).expect("written");
+        let changed = ready(poll.poll()).expect("a change");
+        assert!(broken(&changed).is_empty());
+        assert!(poll.reported.is_empty());
+    }
+
+    #[test]
+    fn a_folder_that_becomes_empty_or_is_gone_denies_and_says_so() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let policies = folder.path().join("policies");
+        let file = policies.join("a.yaml");
+        std::fs::create_dir(&policies).expect("a folder");
+        std::fs::write(&file, GOOD).expect("written");
+        let mut poll =
+            Poll::start(std::slice::from_ref(&policies), NoMatch::Allow).expect("it compiles");
+        assert!(ready(poll.poll()).is_some());
+        std::fs::remove_file(&file).expect("removed");
+        let empty = ready(poll.poll()).expect("a change");
+        assert_eq!(broken(&empty), ["policies-missing"]);
+        std::fs::write(&file, GOOD).expect("written");
+        assert_eq!(broken(&ready(poll.poll()).expect("a change")).len(), 0);
+        std::fs::remove_dir_all(&policies).expect("removed");
+        let gone = poll.poll();
+        if let Some(gone) = ready(gone) {
+            assert!(!broken(&gone).is_empty(), "nothing may be admitted by this");
+        }
+    }
+
+    #[test]
+    fn a_webhook_does_not_start_with_a_policy_that_does_not_compile() {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("a.yaml"), GOOD).expect("written");
+        std::fs::write(
+            folder.path().join("b.yaml"),
+            "kind: TrustPolicy\nspec: { tags: resolve }",
+        )
+        .expect("written");
+        let Err(Stop::Failed(error)) = Poll::start(&[folder.path().to_owned()], NoMatch::Deny)
+        else {
+            panic!("it starts");
+        };
+        let text = format!("{error:#}");
+        for part in ["b.yaml", "apiVersion", "metadata.name", "spec.tags"] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+    }
+
+    #[test]
+    fn a_key_that_changes_is_a_change() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let key = |name: &str| {
+            let pem = rcgen::KeyPair::generate().expect("a key").public_key_pem();
+            std::fs::write(folder.path().join(name), pem).expect("written");
+        };
+        key("ci.pub");
+        let text = GOOD.replace(
+            "level: unverified",
+            "authorities: [{ name: ci, key: { file: ci.pub } }]",
+        );
+        let file = folder.path().join("a.yaml");
+        std::fs::write(&file, text).expect("written");
+        let mut poll = Poll::start(&[file], NoMatch::Deny).expect("it compiles");
+        assert!(ready(poll.poll()).is_some());
+        assert!(ready(poll.poll()).is_none());
+        key("ci.pub");
+        assert!(ready(poll.poll()).is_some());
+        std::fs::remove_file(folder.path().join("ci.pub")).expect("removed");
+        let without = ready(poll.poll()).expect("a change");
+        assert!(
+            without
+                .policies()
+                .all(|policy| policy.authorities.iter().all(|a| a.material.is_err()))
+        );
+    }
+}

@@ -1,0 +1,73 @@
+//! What to do about each reason.
+
+use crate::verdict::Code;
+
+/// What to do about a reason, in one sentence. The long form stands in
+/// `docs/reasons.md`.
+pub(super) fn remedy(code: Code) -> &'static str {
+    use crate::evidence::ObstacleKind as O;
+    use crate::trust::RejectionKind as R;
+    match code {
+        Code::NoPolicyMatches => {
+            "add a policy whose match covers this image, or correct the image's name"
+        }
+        Code::TagNotPinned => "write the reference with its digest",
+        Code::ReferenceInvalid => "write the image as [HOST[:PORT]/]PATH[:TAG]@DIGEST",
+        Code::SignatureMissing => "sign this digest with a key that the policy accepts",
+        Code::ThresholdNotMet => "have more of the named authorities sign this digest",
+        Code::KeyUnavailable => "make the key readable where the policy says it is",
+        Code::PolicyInvalid => "correct the policy; floe policy check PATH lists every problem",
+        Code::PoliciesMissing => "put at least one policy into the folder, or make it readable",
+        Code::SubjectIncomplete => "say where the image is used, with --namespace or --channel",
+        Code::NamespaceLabelsUnknown => "match namespaces by name: a review carries no labels",
+        Code::NotSynced => "wait until the gate is ready; it is still loading",
+        Code::ReviewMalformed => "send an AdmissionReview v1 with a readable object",
+        Code::TooManyImages => "split the object: it names more images than are looked at",
+        Code::KindNotCovered => {
+            "do not route this kind to floe, or pass it over with --allow-uncovered"
+        }
+        Code::InternalError => "report this as a defect of floe, with the log of the review",
+        Code::Obstacle(kind) => match kind {
+            O::Unreachable => "check name, network and TLS of the registry, then look again",
+            O::TimedOut | O::DeadlineExceeded => {
+                "look again; if it stays, find out why the registry is slow"
+            }
+            O::RateLimited => "wait as the registry asks, or use credentials with a higher limit",
+            O::Denied => "give floe credentials that may read this repository",
+            O::ServerError => "look again; if it stays, the registry is broken",
+            O::Malformed => {
+                "ask the registry's operator: it does not answer as the specification says"
+            }
+            O::DigestMismatch => "do not use this image; the registry or a proxy changes content",
+            O::TooLarge => "remove or shrink what is attached to the image",
+            O::RedirectRefused => {
+                "name the token realm or redirect target in the configuration, if it is right"
+            }
+            O::ContentMissing => "push the missing content again, or sign again",
+            O::ImageNotVisible => {
+                "check that the image exists and that the credentials may read it"
+            }
+            O::TooManyReferrers | O::TooManyDocuments => {
+                "remove what is not needed from the image's referrers"
+            }
+            O::Overloaded => "look again; more is asked of this registry than is allowed at once",
+            O::RegistryRefused => {
+                "name the registry in the configuration, if floe is to talk to it"
+            }
+            O::LookFailed => "report this as a defect of floe, with its log",
+            O::LayoutUnreadable => "check the path and the files of the image layout",
+        },
+        Code::Rejection(kind) => match kind {
+            R::Malformed => "remove the broken document, or sign again",
+            R::FormatNotSupported => "sign with a key, as a Sigstore bundle v0.3 or a cosign .sig",
+            R::SignatureInvalid => "sign with a key that the policy accepts",
+            R::SubjectMismatch => {
+                "sign this very digest; a signature of another image does not count"
+            }
+            R::SubjectMissing => "sign again with a tool that names the digest it signs",
+            R::NotASignature => "sign the image itself; an attestation is not a signature",
+            R::PayloadType => "sign with cosign, or as an in-toto statement in a DSSE envelope",
+            R::SignatureCount => "attach one envelope for each signature",
+        },
+    }
+}

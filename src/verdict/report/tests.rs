@@ -1,0 +1,149 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::*;
+use crate::oci::Reference;
+use crate::verdict::{Code, Enforcement, NoMatch, PolicyName};
+
+const HEX: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+fn verdict(enforcement: Enforcement, status: Status, findings: Vec<Finding>) -> Verdict {
+    let reference: Reference = "registry.example.com/payments/api:1.4"
+        .parse()
+        .expect("legal");
+    let pinned = format!("registry.example.com/payments/api@sha256:{HEX}")
+        .parse::<Reference>()
+        .expect("legal")
+        .pinned();
+    let outcome = Outcome {
+        policy: PolicyName(Arc::from("prod")),
+        enforcement,
+        status: Some(status),
+        signers: Vec::new(),
+        findings,
+    };
+    Verdict::conclude(reference, pinned, vec![outcome], NoMatch::Deny)
+}
+
+fn place() -> Place {
+    Place {
+        file: None,
+        object: None,
+        field: "spec.containers[0]".into(),
+        name: Some("web".into()),
+    }
+}
+
+fn image(verdict: &Verdict) -> ImageReport {
+    ImageReport::new(
+        "registry.example.com/payments/api:1.4",
+        Some("payments"),
+        vec![place()],
+        verdict,
+    )
+}
+
+#[test]
+fn a_denial_names_the_container_the_policy_the_finding_and_the_next_step() {
+    let verdict = verdict(
+        Enforcement::Enforce,
+        Status::Violated,
+        vec![Finding::violation(Code::TagNotPinned, "the tag can move")],
+    );
+    assert_eq!(
+        image(&verdict).to_text(Detail::Short),
+        format!(
+            "spec.containers[0] \"web\": registry.example.com/payments/api:1.4 is refused by policy prod\n  \
+             tag-not-pinned      the tag can move\n  \
+             next: floe verify registry.example.com/payments/api@sha256:{HEX} --namespace payments --policy FILE --explain\n"
+        )
+    );
+}
+
+#[test]
+fn an_allowed_image_is_one_line_and_a_warning_is_marked() {
+    let allowed = verdict(Enforcement::Enforce, Status::Satisfied, Vec::new());
+    assert_eq!(
+        image(&allowed).to_text(Detail::Short),
+        "registry.example.com/payments/api:1.4 is allowed\n"
+    );
+    let warned = verdict(
+        Enforcement::Warn,
+        Status::Violated,
+        vec![Finding::violation(Code::SignatureMissing, "nobody signed")],
+    );
+    assert_eq!(
+        image(&warned).to_text(Detail::Short),
+        "registry.example.com/payments/api:1.4 is allowed\n  \
+         warning: signature-missing   nobody signed\n"
+    );
+}
+
+#[test]
+fn the_json_form_has_the_documented_fields() {
+    let mut finding = Finding::blocked(
+        Code::Obstacle(crate::evidence::ObstacleKind::RateLimited),
+        "slow down",
+    );
+    finding.retry_after = Some(Duration::from_secs(7));
+    let verdict = verdict(Enforcement::Enforce, Status::Inconclusive, vec![finding]);
+    let report = Report::new(Timestamp::UNIX_EPOCH, vec![image(&verdict)], Vec::new());
+    let expected = serde_json::json!({
+        "apiVersion": "floe.dev/v1",
+        "kind": "VerificationReport",
+        "at": "1970-01-01T00:00:00Z",
+        "decision": "deny",
+        "images": [{
+            "reference": "registry.example.com/payments/api:1.4",
+            "pinned": format!("registry.example.com/payments/api@sha256:{HEX}"),
+            "namespace": "payments",
+            "uses": [{"field": "spec.containers[0]", "name": "web"}],
+            "decision": "deny",
+            "inconclusive": true,
+            "policies": [{
+                "name": "prod",
+                "enforcement": "enforce",
+                "status": "inconclusive",
+                "signers": [],
+                "findings": [{
+                    "code": "registry-rate-limited",
+                    "kind": "obstacle",
+                    "message": "slow down",
+                    "remedy": "wait as the registry asks, or use credentials with a higher limit",
+                    "retryAfterSeconds": 7,
+                }],
+            }],
+        }],
+    });
+    assert_eq!(serde_json::to_value(&report).expect("serialises"), expected);
+}
+
+#[test]
+fn an_explanation_says_what_to_do_for_every_code() {
+    for code in Code::all() {
+        assert!(!remedy(code).is_empty());
+        let finding = Finding::violation(code, "it is so");
+        let text = image(&verdict(
+            Enforcement::Enforce,
+            Status::Violated,
+            vec![finding],
+        ))
+        .to_text(Detail::Explain);
+        assert!(text.contains(code.as_str()), "{text}");
+        assert!(text.contains(remedy(code)), "{text}");
+    }
+}
+
+#[test]
+fn an_uncovered_object_denies_unless_it_was_allowed() {
+    let uncovered = |allowed| Uncovered {
+        code: Code::KindNotCovered.as_str(),
+        kind: "Widget.example.com".into(),
+        object: "Widget w".into(),
+        file: None,
+        allowed,
+    };
+    let report =
+        |allowed| Report::new(Timestamp::UNIX_EPOCH, Vec::new(), vec![uncovered(allowed)]).decision;
+    assert_eq!((report(false), report(true)), ("deny", "allow"));
+}

@@ -1,0 +1,218 @@
+//! The report as people read it.
+
+use std::fmt::Write as _;
+
+use super::{FindingReport, ImageReport, Place, PolicyReport, Uncovered};
+
+/// How much people are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Detail {
+    /// One line for what is allowed, one block for what is refused.
+    Short,
+    /// Every policy, signer and finding, with what to do.
+    Explain,
+}
+
+impl ImageReport {
+    /// Whether a policy under `warn` is not satisfied, or nothing matched and
+    /// that is only warned about.
+    pub fn has_warnings(&self) -> bool {
+        !self.is_denied()
+            && (!self.findings.is_empty() || self.policies.iter().any(PolicyReport::warns))
+    }
+
+    /// For a reference without a digest: the line that says which artifact it
+    /// named.
+    pub fn resolution(&self) -> Option<String> {
+        let pinned = self.pinned.as_ref()?;
+        (!self.reference.contains('@')).then(|| format!("{} is {pinned}", self.reference))
+    }
+
+    /// The text for people, lines ending in `\n`.
+    pub fn to_text(&self, detail: Detail) -> String {
+        let mut text = String::new();
+        for line in self.lines(detail) {
+            let _ = writeln!(text, "{line}");
+        }
+        text
+    }
+
+    fn lines(&self, detail: Detail) -> Vec<String> {
+        let mut lines = Vec::new();
+        if self.is_denied() {
+            lines.extend(self.headlines());
+        } else {
+            lines.push(self.allowed_line());
+        }
+        match detail {
+            Detail::Short => lines.extend(self.short_findings()),
+            Detail::Explain => self.explain(&mut lines),
+        }
+        if self.is_denied() && detail == Detail::Short {
+            lines.push(format!("  next: {}", self.next()));
+        }
+        lines
+    }
+
+    /// One line for each place of use: which image is refused there, and by
+    /// what.
+    fn headlines(&self) -> Vec<String> {
+        let refusing: Vec<_> = self
+            .policies
+            .iter()
+            .filter(|policy| policy.refuses())
+            .map(|policy| policy.name.as_str())
+            .collect();
+        let by = match refusing.as_slice() {
+            [] => String::new(),
+            [one] => format!(" by policy {one}"),
+            many => format!(" by policies {}", many.join(", ")),
+        };
+        let how = if self.inconclusive {
+            "cannot be checked and is refused"
+        } else {
+            "is refused"
+        };
+        if self.uses.is_empty() {
+            return vec![format!("{} {how}{by}", self.reference)];
+        }
+        self.uses
+            .iter()
+            .map(|place| format!("{}: {} {how}{by}", place.to_text(), self.reference))
+            .collect()
+    }
+
+    fn allowed_line(&self) -> String {
+        let mut line = format!("{} is allowed", self.reference);
+        let mut signers: Vec<_> = self
+            .policies
+            .iter()
+            .flat_map(|policy| &policy.signers)
+            .map(|signer| signer.authority.as_str())
+            .collect();
+        signers.sort_unstable();
+        signers.dedup();
+        if !signers.is_empty() {
+            let _ = write!(line, ", signed by {}", signers.join(", "));
+        }
+        line
+    }
+
+    fn short_findings(&self) -> Vec<String> {
+        let general = self
+            .findings
+            .iter()
+            .map(|finding| (finding, !self.is_denied()));
+        let of_policies = self
+            .policies
+            .iter()
+            .filter(|policy| policy.refuses() || policy.warns())
+            .flat_map(|policy| policy.findings.iter().map(|f| (f, policy.warns())));
+        let mut lines: Vec<String> = Vec::new();
+        for (finding, warning) in general.chain(of_policies) {
+            let mark = if warning { "warning: " } else { "" };
+            let line = format!("  {mark}{:<19} {}", finding.code, finding.message);
+            if !lines.contains(&line) {
+                lines.push(line);
+            }
+        }
+        lines
+    }
+
+    fn explain(&self, lines: &mut Vec<String>) {
+        if let Some(pinned) = &self.pinned {
+            lines.push(format!("  judged: {pinned}"));
+        }
+        if let Some(namespace) = &self.namespace {
+            lines.push(format!("  namespace: {namespace}"));
+        }
+        if !self.is_denied() {
+            lines.extend(
+                self.uses
+                    .iter()
+                    .map(|p| format!("  used by: {}", p.to_text())),
+            );
+        }
+        for finding in &self.findings {
+            finding.explain("  ", lines);
+        }
+        if self.policies.is_empty() {
+            lines.push("  no policy was evaluated".to_owned());
+        }
+        for policy in &self.policies {
+            lines.push(format!(
+                "  policy {} ({}): {}",
+                policy.name, policy.enforcement, policy.status
+            ));
+            for signer in &policy.signers {
+                lines.push(format!(
+                    "    signed by authority {}: {}",
+                    signer.authority, signer.signer
+                ));
+            }
+            for finding in &policy.findings {
+                finding.explain("    ", lines);
+            }
+        }
+    }
+
+    fn next(&self) -> String {
+        let reference = self.pinned.as_deref().unwrap_or(&self.reference);
+        let namespace = match &self.namespace {
+            Some(namespace) => format!(" --namespace {namespace}"),
+            None => String::new(),
+        };
+        format!("floe verify {reference}{namespace} --policy FILE --explain")
+    }
+}
+
+impl Uncovered {
+    /// The text for people, lines ending in `\n`.
+    pub fn to_text(&self) -> String {
+        let file = match &self.file {
+            Some(file) => format!("{file}: "),
+            None => String::new(),
+        };
+        if self.allowed {
+            return format!(
+                "{file}{}: passed over, as {} is allowed to be\n",
+                self.object, self.kind
+            );
+        }
+        format!(
+            "{file}{} is refused\n  {:<19} floe does not know where {} keeps its images\n  \
+             next: pass it over with --allow-uncovered {}\n",
+            self.object, self.code, self.kind, self.kind
+        )
+    }
+}
+
+impl Place {
+    /// `FILE: KIND NAMESPACE/NAME: FIELD "NAME"`, as far as known.
+    fn to_text(&self) -> String {
+        let mut text = String::new();
+        for part in [&self.file, &self.object].into_iter().flatten() {
+            let _ = write!(text, "{part}: ");
+        }
+        text.push_str(&self.field);
+        if let Some(name) = &self.name {
+            let _ = write!(text, " {name:?}");
+        }
+        text
+    }
+}
+
+impl FindingReport {
+    fn explain(&self, indent: &str, lines: &mut Vec<String>) {
+        lines.push(format!(
+            "{indent}{} ({}): {}",
+            self.code, self.kind, self.message
+        ));
+        if let Some(seconds) = self.retry_after_seconds {
+            lines.push(format!("{indent}  the registry asks to wait {seconds} s"));
+        }
+        if self.kind != "note" {
+            lines.push(format!("{indent}  what to do: {}", self.remedy));
+        }
+    }
+}

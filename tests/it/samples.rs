@@ -1,0 +1,169 @@
+//! Every sample policy admits what its `admits/` holds and refuses what its
+//! `refuses/` holds, for the reason that the manifest names. The format of the
+//! manifests is described in `policies/README.md`.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::support::authority::{Key, KeyKind, RepositoryContents};
+use crate::support::floe::{Run, floe, run};
+
+/// One manifest of a sample.
+struct Sample {
+    path: PathBuf,
+    text: String,
+    code: Option<String>,
+    warning: Option<String>,
+    channel: Option<String>,
+}
+
+/// A policy with the keys and images that its manifests speak of.
+struct Bench {
+    folder: tempfile::TempDir,
+    images: BTreeMap<String, String>,
+}
+
+fn policies() -> Vec<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");
+    let mut folders: Vec<_> = entries(&root).into_iter().filter(|p| p.is_dir()).collect();
+    folders.sort();
+    folders
+}
+
+fn entries(folder: &Path) -> Vec<PathBuf> {
+    let mut entries: Vec<_> = fs::read_dir(folder)
+        .unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
+        .map(|entry| entry.expect("readable").path())
+        .collect();
+    entries.sort();
+    entries
+}
+
+fn samples(folder: &Path) -> Vec<Sample> {
+    entries(folder).into_iter().map(Sample::read).collect()
+}
+
+impl Sample {
+    fn read(path: PathBuf) -> Self {
+        let text = fs::read_to_string(&path).expect("readable");
+        let expectation = |name: &str| {
+            let prefix = format!("# {name}: ");
+            text.lines()
+                .take_while(|line| line.starts_with('#'))
+                .find_map(|line| line.strip_prefix(&prefix))
+                .map(str::to_owned)
+        };
+        Self {
+            code: expectation("code"),
+            warning: expectation("warning"),
+            channel: expectation("channel"),
+            text,
+            path,
+        }
+    }
+
+    /// The placeholders, without `${` and `}`.
+    fn placeholders(&self) -> impl Iterator<Item = &str> {
+        self.text
+            .split("${")
+            .skip(1)
+            .map(|rest| rest.split('}').next().expect("a closing brace"))
+    }
+}
+
+impl Bench {
+    /// Makes the keys that `policy.yaml` names, and every image that a manifest
+    /// names, each signed as the placeholder says.
+    fn new(policy: &Path, samples: &[Sample]) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let text = fs::read_to_string(policy.join("policy.yaml")).expect("a policy");
+        fs::write(folder.path().join("policy.yaml"), &text).expect("written");
+        fs::create_dir(folder.path().join("keys")).expect("a folder");
+        let mut keys: BTreeMap<String, Key> = BTreeMap::new();
+        for rest in text.split("keys/").skip(1) {
+            let name = rest.split(".pub").next().expect("a name");
+            let key = keys
+                .entry(name.to_owned())
+                .or_insert_with(|| Key::generate(KeyKind::P256));
+            let path = folder.path().join(format!("keys/{name}.pub"));
+            fs::write(path, key.pem()).expect("written");
+        }
+        let mut contents = RepositoryContents::new();
+        let mut images = BTreeMap::new();
+        images.insert(
+            "unsigned".to_owned(),
+            contents.image("unsigned").digest.to_string(),
+        );
+        for placeholder in samples.iter().flat_map(Sample::placeholders) {
+            if images.contains_key(placeholder) {
+                continue;
+            }
+            let signers = placeholder
+                .strip_prefix("signed-by:")
+                .unwrap_or_else(|| panic!("{placeholder}: unknown placeholder"));
+            let image = contents.image(&signers.replace('+', "-"));
+            for (turn, name) in signers.split('+').enumerate() {
+                let key = keys
+                    .entry(name.to_owned())
+                    .or_insert_with(|| Key::generate(KeyKind::P256));
+                // Both layouts, so that neither is forgotten.
+                if turn % 2 == 0 {
+                    contents.sign_bundle(&image, key);
+                } else {
+                    contents.sign_legacy(&image, key);
+                }
+            }
+            images.insert(placeholder.to_owned(), image.digest.to_string());
+        }
+        contents.write_layout(&folder.path().join("layout"));
+        Self { folder, images }
+    }
+
+    fn verify(&self, sample: &Sample) -> Run {
+        let mut text = sample.text.clone();
+        for (placeholder, digest) in &self.images {
+            text = text.replace(&format!("${{{placeholder}}}"), digest);
+        }
+        assert!(!text.contains("${"), "{}: {text}", sample.path.display());
+        let mut command = floe(self.folder.path());
+        command.args(["verify", "-f", "-", "--output", "json"]);
+        command.args(["--policy", "policy.yaml", "--layout", "layout"]);
+        if let Some(channel) = &sample.channel {
+            command.args(["--channel", channel]);
+        }
+        run(command, &text)
+    }
+}
+
+#[test]
+fn every_sample_policy_admits_and_refuses_what_it_promises() {
+    let policies = policies();
+    assert!(policies.len() >= 6, "{policies:?}");
+    for policy in policies {
+        assert!(policy.join("README.md").is_file(), "{}", policy.display());
+        let admits = samples(&policy.join("admits"));
+        let refuses = samples(&policy.join("refuses"));
+        assert!(!admits.is_empty() && !refuses.is_empty());
+        for sample in admits {
+            let path = sample.path.display();
+            let bench = Bench::new(&policy, std::slice::from_ref(&sample));
+            let run = bench.verify(&sample);
+            assert_eq!(run.code, 0, "{path}: {run:?}");
+            let expected: Vec<_> = sample.warning.clone().into_iter().collect();
+            assert_eq!(run.codes(), expected, "{path}: {run:?}");
+        }
+        for sample in refuses {
+            let path = sample.path.display();
+            let bench = Bench::new(&policy, std::slice::from_ref(&sample));
+            let run = bench.verify(&sample);
+            assert!(matches!(run.code, 5 | 6), "{path}: {run:?}");
+            let code = sample.code.clone();
+            let code = code.unwrap_or_else(|| panic!("{path}: no `# code:`"));
+            let mut expected: Vec<_> = sample.warning.clone().into_iter().collect();
+            expected.push(code);
+            expected.sort();
+            assert_eq!(run.codes(), expected, "{path}: {run:?}");
+        }
+    }
+}
