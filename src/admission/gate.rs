@@ -134,26 +134,23 @@ impl<S: Source, R: Runtime> Gate<S, R> {
         Ok(Reviewed::new(Some(request), uid, grounds, caller))
     }
 
-    /// The denial of a review whose answer was not ready in time.
+    /// The denial of a review that was not decided, with the reason why not.
     ///
     /// # Errors
     ///
     /// As for [`Gate::review`].
-    pub fn overdue<'b>(
+    pub fn undecided<'b>(
         &self,
         bytes: &'b [u8],
         caller: Caller,
+        why: Finding,
     ) -> Result<Reviewed<'b>, ReviewError> {
         let request = Request::read(bytes)?;
         let uid = request.uid.0.clone();
-        let finding = Finding::blocked(
-            Code::InternalError,
-            "the answer was not ready within the time that the API server waits",
-        );
         Ok(Reviewed::new(
             Some(request),
             uid,
-            Grounds::Refused(finding),
+            Grounds::Refused(why),
             caller,
         ))
     }

@@ -126,6 +126,9 @@ pub struct LimitsFile {
     /// Reviews at the same time.
     #[serde(default)]
     pub concurrent_reviews: Option<usize>,
+    /// Reviews that wait for a registry at the same time.
+    #[serde(default)]
+    pub waiting_reviews: Option<usize>,
     /// Connections at the same time.
     #[serde(default)]
     pub connections: Option<usize>,

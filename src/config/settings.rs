@@ -118,6 +118,8 @@ pub struct Settings {
     pub body_bytes: usize,
     /// Reviews at the same time.
     pub concurrent_reviews: usize,
+    /// Reviews that wait for a registry at the same time.
+    pub waiting_reviews: usize,
     /// Connections at the same time.
     pub connections: usize,
     /// Time to finish what is under way when asked to stop.
@@ -160,6 +162,7 @@ impl Default for Settings {
             // little longer than what was sent.
             body_bytes: 8 * 1024 * 1024,
             concurrent_reviews: 4096,
+            waiting_reviews: 4096,
             connections: 1024,
             // Less than the 30 s that a kubelet gives a Pod to stop.
             drain: Duration::from_secs(25),
@@ -249,6 +252,9 @@ impl Reader<'_> {
             concurrent_reviews: self
                 .count("limits.concurrentReviews", file.limits.concurrent_reviews)
                 .unwrap_or(defaults.concurrent_reviews),
+            waiting_reviews: self
+                .count("limits.waitingReviews", file.limits.waiting_reviews)
+                .unwrap_or(defaults.waiting_reviews),
             connections: self
                 .count("limits.connections", file.limits.connections)
                 .unwrap_or(defaults.connections),

@@ -19,6 +19,9 @@ macro_rules! codes {
         }
 
         impl Code {
+            /// More is being looked up than the gate has room for.
+            pub const OVERLOADED: Self = Self::Obstacle(ObstacleKind::Overloaded);
+
             /// The stable text.
             pub const fn as_str(self) -> &'static str {
                 match self {

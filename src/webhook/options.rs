@@ -62,8 +62,12 @@ pub struct ServeOptions {
     pub handshake_timeout: Duration,
     /// Time to receive the head of a request, from the end of the one before.
     pub header_timeout: Duration,
-    /// Most reviews at the same time; more are answered with 503.
+    /// Most reviews at the same time that are being received or answered from
+    /// what is known; more are answered with 503.
     pub concurrent_reviews: usize,
+    /// Most reviews at the same time that wait for a registry; more are denied
+    /// at once, as inconclusive.
+    pub waiting_reviews: usize,
     /// Most connections at the same time; more wait to be accepted.
     pub connections: usize,
     /// When asked to stop: how long to go on accepting while `/readyz` already
@@ -94,6 +98,7 @@ impl ServeOptions {
             handshake_timeout: Duration::from_secs(5),
             header_timeout: Duration::from_secs(60),
             concurrent_reviews: defaults.concurrent_reviews,
+            waiting_reviews: defaults.waiting_reviews,
             connections: defaults.connections,
             linger: Duration::from_secs(2),
             drain: defaults.drain,
@@ -125,6 +130,7 @@ impl ServeOptions {
             review_timeout: settings.review_timeout,
             body_bytes: settings.body_bytes,
             concurrent_reviews: settings.concurrent_reviews,
+            waiting_reviews: settings.waiting_reviews,
             connections: settings.connections,
             drain: settings.drain,
             ..Self::new(settings.listen, certificate, policies)

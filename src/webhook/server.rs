@@ -120,6 +120,7 @@ pub async fn start<S: Source, R: Runtime>(
     let (stop, stopping) = watch::channel(false);
     let loaded = Arc::new(AtomicBool::new(false));
     let concurrent_reviews = options.concurrent_reviews.min(Semaphore::MAX_PERMITS);
+    let waiting_reviews = options.waiting_reviews.min(Semaphore::MAX_PERMITS);
     let shared = Arc::new(Shared {
         gate: Arc::clone(&gate),
         metrics: Arc::clone(&options.metrics),
@@ -128,6 +129,8 @@ pub async fn start<S: Source, R: Runtime>(
         draining: AtomicBool::new(false),
         concurrent_reviews,
         reviews: Semaphore::new(concurrent_reviews),
+        waiting_reviews,
+        waiting: Semaphore::new(waiting_reviews),
         review_timeout: options.review_timeout,
         body_timeout: options.body_timeout,
         body_bytes: options.body_bytes,

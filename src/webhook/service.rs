@@ -1,19 +1,23 @@
 //! One request: which route, and what comes back.
 
+use std::future::{Future as _, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{Method, Request, StatusCode, header};
 use hyper::body::Incoming;
 use jiff::Timestamp;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::http::{Answer, BodyError, is_json, json, patience, read, text};
 use crate::admission::{Caller, Gate, Grounds, Nothing, Operation, Reviewed};
 use crate::source::Source;
 use crate::telemetry::{Metrics, Now, RecordFormat, ReviewPath, ReviewRecord, SinkHandle};
+use crate::verdict::{Code, Finding};
 use crate::verifier::Runtime;
 
 /// What all connections share.
@@ -26,6 +30,10 @@ pub(super) struct Shared<S, R> {
     /// How many permits `reviews` began with.
     pub(super) concurrent_reviews: usize,
     pub(super) reviews: Semaphore,
+    /// How many permits `waiting` began with.
+    pub(super) waiting_reviews: usize,
+    /// Reviews that wait for a registry.
+    pub(super) waiting: Semaphore,
     pub(super) review_timeout: Duration,
     pub(super) body_timeout: Duration,
     pub(super) body_bytes: usize,
@@ -82,7 +90,9 @@ impl<S: Source, R: Runtime> Shared<S, R> {
     }
 
     fn exposition(&self) -> Answer {
-        let under_way = self.concurrent_reviews - self.reviews.available_permits();
+        let under_way = self.concurrent_reviews - self.reviews.available_permits()
+            + self.waiting_reviews
+            - self.waiting.available_permits();
         let now = Now {
             reviews_under_way: under_way as u64,
             log_lines_lost: self.records.as_ref().map_or(0, |(sink, _)| sink.lost()),
@@ -113,7 +123,7 @@ impl<S: Source, R: Runtime> Shared<S, R> {
                 "the body must be application/json\n",
             );
         }
-        let Ok(_permit) = self.reviews.try_acquire() else {
+        let Ok(permit) = self.reviews.try_acquire() else {
             let mut answer = text(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "too many reviews at the same time; try again\n",
@@ -145,7 +155,7 @@ impl<S: Source, R: Runtime> Shared<S, R> {
                 );
             }
         };
-        self.review(&body, received, timeout, peer).await
+        self.review(&body, received, timeout, peer, permit).await
     }
 
     async fn review(
@@ -154,6 +164,7 @@ impl<S: Source, R: Runtime> Shared<S, R> {
         received: Instant,
         timeout: Duration,
         peer: Peer,
+        permit: SemaphorePermit<'_>,
     ) -> Answer {
         let caller = if peer.authenticated {
             Caller::Authenticated
@@ -166,13 +177,23 @@ impl<S: Source, R: Runtime> Shared<S, R> {
         // does not.
         let last_call = tokio::time::Instant::from_std(deadline + Duration::from_millis(50));
         let review = self.gate.review(body, at, deadline, caller);
-        let reviewed = match tokio::time::timeout_at(last_call, review).await {
-            Ok(reviewed) => reviewed,
-            Err(_) => {
-                tracing::error!("a review was not decided within its deadline");
-                self.gate.overdue(body, caller)
+        let mut review = pin!(tokio::time::timeout_at(last_call, review));
+        let reviewed = match poll_fn(|context| Poll::Ready(review.as_mut().poll(context))).await {
+            Poll::Ready(reviewed) => reviewed,
+            Poll::Pending => {
+                // It waits for a registry. However many do, they take no place
+                // of those that are answered from what is known.
+                drop(permit);
+                match self.waiting.try_acquire() {
+                    Ok(_waiting) => review.await,
+                    Err(_) => Ok(self.gate.undecided(body, caller, overloaded())),
+                }
             }
         };
+        let reviewed = reviewed.unwrap_or_else(|_| {
+            tracing::error!("a review was not decided within its deadline");
+            self.gate.undecided(body, caller, overdue())
+        });
         match reviewed {
             Ok(reviewed) => {
                 self.record(&reviewed, at, caller, received.elapsed());
@@ -226,6 +247,20 @@ impl<S: Source, R: Runtime> Shared<S, R> {
         record.write(*format, &mut line);
         sink.write(&line);
     }
+}
+
+fn overloaded() -> Finding {
+    Finding::blocked(
+        Code::OVERLOADED,
+        "too many reviews wait for registries at the same time; try again",
+    )
+}
+
+fn overdue() -> Finding {
+    Finding::blocked(
+        Code::InternalError,
+        "the answer was not ready within the time that the API server waits",
+    )
 }
 
 fn not_allowed(allow: &'static str) -> Answer {

@@ -551,3 +551,41 @@ async fn a_registry_that_hangs_is_a_denial_before_the_api_server_gives_up() {
     let message = answer["response"]["status"]["message"].as_str().unwrap();
     assert!(message.contains("retry: "), "{message}");
 }
+
+#[tokio::test]
+async fn reviews_that_wait_take_no_place_of_those_that_need_not() {
+    let key = Key::generate(KeyKind::P256);
+    let policies = PolicyState::Ready(Arc::new(policies(&[("ci", &key)], Value::Null)));
+    let mut options = options_with(Box::new(once(policies)));
+    options.concurrent_reviews = 1;
+    options.waiting_reviews = 1;
+    let server = start(hanging_gate(), options).await.unwrap();
+    let client = client_of(server.ca_pem().unwrap()).build().unwrap();
+    until(|| async { get(&client, &server, "/readyz").await.0 == StatusCode::OK }).await;
+    let object = |digit: &str| {
+        let image = format!("registry.example.com/app@sha256:{}", digit.repeat(64));
+        pod(&json!({"containers": [{"name": "web", "image": image}]}))
+    };
+    let waiting = tokio::spawn(
+        client
+            .post(url(&server, "/validate?timeout=20s"))
+            .header("content-type", "application/json")
+            .body(review("", "Pod", "CREATE", &object("0")).to_string())
+            .send(),
+    );
+    until_metric(&client, &server, "floe_reviews_under_way 1").await;
+    for _ in 0..3 {
+        let delete = review("", "Pod", "DELETE", &object("0"));
+        let answer = post(&client, &server, &delete).await.text().await.unwrap();
+        assert!(answer.contains(r#""allowed":true"#), "{answer}");
+        let another = review("", "Pod", "CREATE", &object("1"));
+        let answer = post(&client, &server, &another).await.text().await.unwrap();
+        let answer: Value = serde_json::from_str(&answer).unwrap();
+        assert_eq!(answer["response"]["allowed"], false);
+        assert_eq!(
+            answer["response"]["auditAnnotations"]["codes"],
+            "gather-capacity-exceeded"
+        );
+    }
+    waiting.abort();
+}
