@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::Stop;
 use crate::oci::Registry as Host;
-use crate::source::registry::{HostOptions, Keychain, Options, Registry};
+use crate::source::registry::{Keychain, Options, Registry};
 use crate::verifier::{Limits, Tokio, Verifier};
 
 /// Flags about registries.
