@@ -26,8 +26,10 @@ use crate::telemetry::Metrics;
 use crate::verifier::Runtime;
 
 /// Requests that one HTTP/2 connection may have open. The API server keeps one
-/// connection and sends everything over it.
-const MAX_STREAMS: u32 = 1000;
+/// connection and sends everything over it, so that a smaller number would let
+/// reviews that wait for a registry hold up those that need none. What bounds
+/// the work is the number of reviews at the same time.
+const MAX_STREAMS: u32 = 4096;
 /// Bytes of the headers of one request.
 const MAX_HEADERS: u32 = 16 * 1024;
 

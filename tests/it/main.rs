@@ -6,6 +6,8 @@
 
 #[cfg(feature = "webhook")]
 mod admission;
+#[cfg(feature = "webhook")]
+mod admission_images;
 mod architecture;
 #[cfg(feature = "webhook")]
 mod cli;

@@ -10,4 +10,5 @@ pub(crate) mod hostile;
 pub(crate) mod mutator;
 #[cfg(feature = "webhook")]
 pub(crate) mod reviews;
+#[cfg(feature = "webhook")]
 pub(crate) mod server;
