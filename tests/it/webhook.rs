@@ -12,11 +12,13 @@ use floe::webhook::{ServingCertificate, start};
 use reqwest::{Client, StatusCode, Version};
 use serde_json::{Value, json};
 
-use crate::support::gate::gate;
+use crate::support::authority::{Key, KeyKind};
+use crate::support::gate::{gate, hanging_gate};
 use crate::support::reviews::{create, pod, review, spec, with};
 use crate::support::server::{
-    HeldBody, client_of, get, options, options_with, post, serve, until, until_metric, url,
+    HeldBody, client_of, get, once, options, options_with, post, serve, until, until_metric, url,
 };
+use crate::verifier::policies;
 
 #[tokio::test]
 async fn a_review_is_answered_over_both_versions_of_http() {
@@ -509,4 +511,43 @@ async fn a_self_signed_authority_is_written_where_it_was_asked_for() {
         .unwrap();
     assert_eq!(get(&client, &server, "/healthz").await.0, StatusCode::OK);
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+#[tokio::test]
+async fn a_registry_that_hangs_is_a_denial_before_the_api_server_gives_up() {
+    let key = Key::generate(KeyKind::P256);
+    let policies = PolicyState::Ready(Arc::new(policies(&[("ci", &key)], Value::Null)));
+    let server = start(hanging_gate(), options_with(Box::new(once(policies))))
+        .await
+        .unwrap();
+    let client = client_of(server.ca_pem().unwrap()).build().unwrap();
+    until(|| async { get(&client, &server, "/readyz").await.0 == StatusCode::OK }).await;
+    let image = format!("registry.example.com/app@sha256:{}", "0".repeat(64));
+    let object = pod(&json!({"containers": [{"name": "web", "image": image}]}));
+    let began = std::time::Instant::now();
+    let waiting = tokio::spawn(
+        client
+            .post(url(&server, "/validate?timeout=1s"))
+            .header("content-type", "application/json")
+            .body(review("", "Pod", "CREATE", &object).to_string())
+            .send(),
+    );
+    until_metric(&client, &server, "floe_reviews_under_way 1").await;
+    // What needs no registry is answered meanwhile.
+    let delete = review("", "Pod", "DELETE", &object);
+    let answer = post(&client, &server, &delete).await.text().await.unwrap();
+    assert!(answer.contains(r#""allowed":true"#), "{answer}");
+    assert!(!waiting.is_finished());
+    let answer = waiting.await.unwrap().unwrap().text().await.unwrap();
+    assert!(
+        began.elapsed() < Duration::from_secs(1),
+        "{:?}",
+        began.elapsed()
+    );
+    let answer: Value = serde_json::from_str(&answer).unwrap();
+    assert_eq!(answer["response"]["allowed"], false);
+    let codes = &answer["response"]["auditAnnotations"]["codes"];
+    assert_eq!(codes, "deadline-exceeded");
+    let message = answer["response"]["status"]["message"].as_str().unwrap();
+    assert!(message.contains("retry: "), "{message}");
 }

@@ -10,14 +10,24 @@ use floe::oci::{Content, Descriptor, Digest, PinnedReference, Repository, Tag};
 use floe::source::{Referrers, Scope, Source, SourceError};
 use floe::verifier::{Limits, Runtime, Verifier};
 
-/// Answers that nothing is there.
+/// A registry that has nothing.
 #[derive(Debug)]
-pub(crate) struct Nowhere;
+pub(crate) enum Nowhere {
+    /// It says so at once.
+    Empty,
+    /// It never answers.
+    Hangs,
+}
 
-fn nothing<T>() -> Result<T, SourceError> {
-    Err(SourceError::Layout {
-        detail: "nothing is there".into(),
-    })
+impl Nowhere {
+    async fn nothing<T>(&self) -> Result<T, SourceError> {
+        match self {
+            Self::Empty => Err(SourceError::Layout {
+                detail: "nothing is there".into(),
+            }),
+            Self::Hangs => std::future::pending().await,
+        }
+    }
 }
 
 impl Source for Nowhere {
@@ -26,11 +36,11 @@ impl Source for Nowhere {
     }
 
     async fn resolve(&self, _: &Repository, _: &Tag, _: Instant) -> Result<Digest, SourceError> {
-        nothing()
+        self.nothing().await
     }
 
     async fn manifest(&self, _: &PinnedReference, _: Instant) -> Result<Content, SourceError> {
-        nothing()
+        self.nothing().await
     }
 
     async fn manifest_by_tag(
@@ -39,7 +49,7 @@ impl Source for Nowhere {
         _: &Tag,
         _: Instant,
     ) -> Result<Content, SourceError> {
-        nothing()
+        self.nothing().await
     }
 
     async fn blob(
@@ -49,7 +59,7 @@ impl Source for Nowhere {
         _: u64,
         _: Instant,
     ) -> Result<Content, SourceError> {
-        nothing()
+        self.nothing().await
     }
 
     async fn referrers(
@@ -58,7 +68,7 @@ impl Source for Nowhere {
         _: usize,
         _: Instant,
     ) -> Result<Referrers, SourceError> {
-        nothing()
+        self.nothing().await
     }
 
     async fn referrers_by_tag(
@@ -67,11 +77,11 @@ impl Source for Nowhere {
         _: usize,
         _: Instant,
     ) -> Result<Referrers, SourceError> {
-        nothing()
+        self.nothing().await
     }
 
     async fn probe(&self, _: &PinnedReference, _: Instant) -> Result<(), SourceError> {
-        nothing()
+        self.nothing().await
     }
 }
 
@@ -102,7 +112,16 @@ pub(crate) fn gate() -> Arc<TestGate> {
 }
 
 pub(crate) fn gate_with(coverage: Coverage) -> Arc<TestGate> {
-    let verifier = Verifier::new(Nowhere, Tokio, Limits::default());
+    over(Nowhere::Empty, coverage)
+}
+
+/// A gate over a registry that never answers.
+pub(crate) fn hanging_gate() -> Arc<TestGate> {
+    over(Nowhere::Hangs, Coverage::builtin())
+}
+
+fn over(source: Nowhere, coverage: Coverage) -> Arc<TestGate> {
+    let verifier = Verifier::new(source, Tokio, Limits::default());
     let channels = |namespace: &str| {
         assert_ne!(namespace, "panic", "a defect, on purpose");
         None
