@@ -1,5 +1,6 @@
 //! One review, from bytes to bytes.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -60,7 +61,7 @@ pub struct Reviewed<'b> {
     /// The request, unless it could not be read.
     pub request: Option<Request<'b>>,
     /// The uid that was echoed.
-    pub uid: String,
+    pub uid: Cow<'b, str>,
     /// What the answer rests on.
     pub grounds: Grounds<'b>,
 }
@@ -109,7 +110,12 @@ impl<S: Source, R: Runtime> Gate<S, R> {
                     Code::ReviewMalformed,
                     format!("the AdmissionReview cannot be read: {detail}"),
                 );
-                return Ok(Reviewed::new(None, uid, Grounds::Refused(finding), caller));
+                return Ok(Reviewed::new(
+                    None,
+                    Cow::Owned(uid),
+                    Grounds::Refused(finding),
+                    caller,
+                ));
             }
             Err(error) => return Err(error),
         };
@@ -124,7 +130,7 @@ impl<S: Source, R: Runtime> Gate<S, R> {
                     "the check itself failed; this is a defect of floe, and its log says more",
                 ))
             });
-        let uid = request.uid.to_string();
+        let uid = request.uid.0.clone();
         Ok(Reviewed::new(Some(request), uid, grounds, caller))
     }
 
@@ -139,7 +145,7 @@ impl<S: Source, R: Runtime> Gate<S, R> {
         caller: Caller,
     ) -> Result<Reviewed<'b>, ReviewError> {
         let request = Request::read(bytes)?;
-        let uid = request.uid.to_string();
+        let uid = request.uid.0.clone();
         let finding = Finding::blocked(
             Code::InternalError,
             "the answer was not ready within the time that the API server waits",
@@ -271,7 +277,7 @@ enum Plan<'b> {
 impl<'b> Reviewed<'b> {
     fn new(
         request: Option<Request<'b>>,
-        uid: String,
+        uid: Cow<'b, str>,
         grounds: Grounds<'b>,
         caller: Caller,
     ) -> Self {

@@ -59,10 +59,7 @@ impl<'b> Grounds<'b> {
             Self::Nothing(Nothing::NoImages | Nothing::NothingNew) => true,
             Self::Judged(judged) => {
                 !judged.verdicts.is_empty()
-                    && judged
-                        .verdicts
-                        .iter()
-                        .all(|verdict| verdict.decision() == Decision::Allow)
+                    && judged.verdicts.iter().all(|verdict| !is_denied(verdict))
             }
             Self::Refused(_) => false,
         }
@@ -99,7 +96,19 @@ impl<'b> Grounds<'b> {
     }
 }
 
+fn is_denied(verdict: &Verdict) -> bool {
+    match verdict.decision() {
+        Decision::Deny => true,
+        Decision::Allow => false,
+    }
+}
+
 impl<'j, 'b> JudgedImage<'j, 'b> {
+    /// Whether this image is refused.
+    pub fn is_denied(&self) -> bool {
+        is_denied(self.verdict())
+    }
+
     /// What was decided.
     pub fn verdict(&self) -> &'j Verdict {
         &self.judged.verdicts[self.index]

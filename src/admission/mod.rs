@@ -1,10 +1,10 @@
 //! The admission decision: bytes of an AdmissionReview in, bytes of the answer
 //! out.
 //!
-//! [`review`] reads what the API server sent, borrowing from its bytes;
-//! [`references`] finds the images that an object names; [`update`] keeps what
-//! is new against the old object; [`gate`] has each image judged by the
-//! engine; [`response`] writes the answer, starting from a denial.
+//! [`Request::read`] reads what the API server sent, borrowing from its bytes;
+//! [`Coverage::references`] finds the images that an object names; of an update
+//! only what is new against the old object is kept; [`Gate::review`] has each
+//! image judged by the engine and writes the answer, starting from a denial.
 //!
 //! Nothing here opens a socket or reads a clock: the HTTP server passes in the
 //! bytes, the time and the deadline.

@@ -174,8 +174,12 @@ pub enum CoverageProblem {
 /// which the configuration gives field paths.
 #[derive(Debug, Clone, Default)]
 pub struct Coverage {
-    configured: BTreeMap<(String, String), Vec<(Arc<str>, ImagePath)>>,
+    /// By group and kind.
+    configured: BTreeMap<(String, String), Vec<ConfiguredPath>>,
 }
+
+/// A path as written, shared by the uses found there, and as parsed.
+type ConfiguredPath = (Arc<str>, ImagePath);
 
 impl Coverage {
     /// The built-in kinds only.
@@ -270,7 +274,7 @@ impl Coverage {
         Ok(uses)
     }
 
-    fn paths(&self, kind: &Gvk<'_>) -> Option<&[(Arc<str>, ImagePath)]> {
+    fn paths(&self, kind: &Gvk<'_>) -> Option<&[ConfiguredPath]> {
         if self.configured.is_empty() {
             return None;
         }
@@ -359,7 +363,7 @@ fn pod_images<'a>(shape: Shape, spec: PodSpec<'a>) -> Vec<ImageUse<'a>> {
 }
 
 fn configured_images<'a>(
-    paths: &[(Arc<str>, ImagePath)],
+    paths: &[ConfiguredPath],
     object: &'a str,
 ) -> Result<Vec<ImageUse<'a>>, serde_json::Error> {
     let mut uses = Vec::new();

@@ -102,10 +102,7 @@ fn message(namespace: Option<&str>, grounds: &Grounds<'_>) -> String {
         retry_line(&mut text, std::iter::once(finding));
     }
     let mut left_out = 0;
-    for image in grounds.images() {
-        if image.verdict().decision() == crate::verdict::Decision::Allow {
-            continue;
-        }
+    for image in grounds.images().filter(JudgedImage::is_denied) {
         let block = block(&image, namespace);
         if text.len() + block.len() > MAX_MESSAGE {
             left_out += 1;

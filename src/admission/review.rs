@@ -353,4 +353,22 @@ mod tests {
             );
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_bytes_make_reading_panic(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..200)) {
+            let _ = Request::read(&bytes);
+        }
+
+        #[test]
+        fn a_review_with_one_byte_changed_is_read_or_refused(at in 0..GOOD.len(), byte: u8) {
+            let mut bytes = GOOD.as_bytes().to_vec();
+            bytes[at] = byte;
+            match Request::read(&bytes) {
+                Ok(request) => assert!(!request.uid.is_empty()),
+                Err(ReviewError::Malformed { uid, .. }) => assert!(!uid.is_empty()),
+                Err(ReviewError::Protocol { .. } | ReviewError::Unanswerable { .. }) => {}
+            }
+        }
+    }
 }

@@ -46,6 +46,19 @@ pub(super) fn run(arguments: &PolicyArguments) -> Result<Exit, Stop> {
         }
     }
     let set = compiled.bind(&materials);
+    let by_signature: Vec<_> = set
+        .policies()
+        .filter(|policy| policy.requirement.is_some())
+        .map(|policy| policy.name.to_string())
+        .collect();
+    if !by_signature.is_empty() {
+        let text = format!(
+            "note: a signature names no repository: every image that an authority signed is \
+             accepted under every name that the policy matches ({})",
+            by_signature.join(", ")
+        );
+        blocks.push((Tone::Plain, text));
+    }
     let count = set.policies().len();
     let what = if count == 1 {
         "policy compiles"

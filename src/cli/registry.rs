@@ -37,20 +37,12 @@ impl RegistryArguments {
     /// A file that cannot be read.
     pub(super) fn apply(&self, options: &mut Options) -> Result<(), Stop> {
         for host in &self.insecure_registry {
-            options
-                .hosts
-                .entry(host.clone())
-                .or_insert_with(HostOptions::default)
-                .insecure_http = true;
+            options.hosts.entry(host.clone()).or_default().insecure_http = true;
         }
         for (host, file) in &self.registry_ca {
             let pem = std::fs::read(file)
                 .with_context(|| format!("{} cannot be read", file.display()))?;
-            options
-                .hosts
-                .entry(host.clone())
-                .or_insert_with(HostOptions::default)
-                .ca = Some(pem);
+            options.hosts.entry(host.clone()).or_default().ca = Some(pem);
         }
         Ok(())
     }

@@ -37,7 +37,7 @@ pub enum ContentError {
         /// Digest that was asked for.
         expected: Digest,
         /// Digest of the bytes received.
-        found: Digest,
+        found: Box<Digest>,
     },
 }
 
@@ -74,7 +74,7 @@ impl Content {
         if found != digest {
             return Err(ContentError::Digest {
                 expected: digest,
-                found,
+                found: Box::new(found),
             });
         }
         Ok(Self {
@@ -133,7 +133,7 @@ mod tests {
                 Content::check(&descriptor, Bytes::from_static(b"hellp")),
                 Err(ContentError::Digest {
                     expected: digest,
-                    found: Digest::of(algorithm, b"hellp"),
+                    found: Box::new(Digest::of(algorithm, b"hellp")),
                 })
             );
             assert_eq!(

@@ -652,8 +652,11 @@ mod tests {
             digest in proptest::option::of("[0-9a-f]{64}"),
         ) {
             let mut text = String::new();
-            if let Some(host) = &host { text += host; text.push('/'); }
-            text += &path.join("/");
+            match &host {
+                Some(host) => { text += host; text.push('/'); text += &path.join("/"); }
+                // Without a host, a dot would make one of the first component.
+                None => text += &path.join("/").replace('.', "_"),
+            }
             if let Some(tag) = &tag { text += ":"; text += tag; }
             if let Some(digest) = &digest { text += "@sha256:"; text += digest; }
             let reference: Reference = text.parse().expect("legal by construction");

@@ -72,7 +72,17 @@ pub struct Metrics {
     pub certificates_refused: Counter,
     /// Policies taken into use after the first.
     pub policies_reloaded: Counter,
+    reviews_under_way: Gauge<u64, AtomicU64>,
     log_lines_lost: Gauge<u64, AtomicU64>,
+}
+
+/// What is not counted as it happens but looked at when somebody asks.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Now {
+    /// Reviews being received or decided.
+    pub reviews_under_way: u64,
+    /// Log lines lost since the start.
+    pub log_lines_lost: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -109,6 +119,7 @@ impl Default for Metrics {
             certificates_reloaded: Counter::default(),
             certificates_refused: Counter::default(),
             policies_reloaded: Counter::default(),
+            reviews_under_way: Gauge::default(),
             log_lines_lost: Gauge::default(),
         };
         let reviews = Family::<Vec<(&'static str, &'static str)>, Counter>::default();
@@ -162,6 +173,11 @@ impl Default for Metrics {
             metrics.policies_reloaded.clone(),
         );
         registry.register(
+            "reviews_under_way",
+            "Reviews being received or decided",
+            metrics.reviews_under_way.clone(),
+        );
+        registry.register(
             "log_lines_lost",
             "Log lines that could not be written",
             metrics.log_lines_lost.clone(),
@@ -192,8 +208,9 @@ impl Metrics {
     }
 
     /// Everything, as text.
-    pub fn render(&self, log_lines_lost: u64) -> String {
-        self.log_lines_lost.set(log_lines_lost);
+    pub fn render(&self, now: Now) -> String {
+        self.reviews_under_way.set(now.reviews_under_way);
+        self.log_lines_lost.set(now.log_lines_lost);
         let mut text = String::with_capacity(4096);
         // Writing to a String does not fail.
         let _ = encode(&mut text, &self.registry);
@@ -216,7 +233,10 @@ mod tests {
         );
         metrics.review(ReviewPath::NoImages, true, [], Duration::from_millis(2));
         metrics.http_error(413);
-        let text = metrics.render(3);
+        let text = metrics.render(Now {
+            reviews_under_way: 1,
+            log_lines_lost: 3,
+        });
         for line in [
             r#"floe_reviews_total{decision="deny",path="judged"} 1"#,
             r#"floe_reviews_total{decision="allow",path="judged"} 0"#,
@@ -225,6 +245,7 @@ mod tests {
             r#"floe_review_duration_seconds_bucket{le="0.0001"} 1"#,
             r#"floe_review_duration_seconds_count 2"#,
             r#"floe_http_errors_total{status="413"} 1"#,
+            "floe_reviews_under_way 1",
             "floe_log_lines_lost 3",
         ] {
             assert!(text.lines().any(|l| l == line), "{line} is not in\n{text}");

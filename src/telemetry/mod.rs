@@ -7,6 +7,6 @@ mod record;
 mod sink;
 
 pub use log::{LogError, install};
-pub use metrics::{Metrics, ReviewPath};
+pub use metrics::{Metrics, Now, ReviewPath, StatusLabel};
 pub use record::{RecordFormat, ReviewRecord};
 pub use sink::{Sink, SinkHandle};

@@ -144,7 +144,7 @@ impl Shared {
         let mut lines = Vec::new();
         loop {
             let mut state = self.lock();
-            while state.waiting.is_empty() && !state.closed {
+            while state.waiting.is_empty() && state.lost == 0 && !state.closed {
                 state.idle = true;
                 state = self
                     .changed
@@ -158,7 +158,7 @@ impl Shared {
                     .unwrap_or_else(PoisonError::into_inner)
                     .0;
             }
-            if state.waiting.is_empty() && state.closed {
+            if state.waiting.is_empty() && state.lost == 0 && state.closed {
                 return;
             }
             std::mem::swap(&mut lines, &mut state.waiting);
@@ -271,7 +271,8 @@ mod tests {
         handle.write(&vec![b'x'; CAPACITY + 1]);
         sink.close();
         handle.write(b"late\n");
-        // The line that reports the loss cannot be written either.
+        // Four lines, and the one that reports the loss of the third: it cannot
+        // be written either.
         assert_eq!(handle.lost(), 5);
     }
 }

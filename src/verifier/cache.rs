@@ -9,6 +9,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use quick_cache::sync::{Cache, DefaultLifecycle};
+use quick_cache::{UnitWeighter, Weighter};
+
 use super::Limits;
 use crate::evidence::{Location, LocationEvidence};
 use crate::oci::{Digest, PinnedReference};
@@ -99,9 +102,9 @@ impl Stats {
 
 #[derive(Debug)]
 pub(super) struct Caches {
-    evidence: moka::sync::Cache<EvidenceKey, Arc<Kept>, Hasher>,
-    absences: moka::sync::Cache<EvidenceKey, Instant, Hasher>,
-    facts: moka::sync::Cache<FactKey, Arc<Established>, Hasher>,
+    evidence: Cache<EvidenceKey, Arc<Kept>, Weigh, Hasher>,
+    absences: Cache<EvidenceKey, Instant, UnitWeighter, Hasher>,
+    facts: Cache<FactKey, Arc<Established>, UnitWeighter, Hasher>,
     absence_lifetime: Duration,
     pub stats: Stats,
 }
@@ -109,16 +112,16 @@ pub(super) struct Caches {
 impl Caches {
     pub(super) fn new(limits: &Limits) -> Self {
         Self {
-            evidence: moka::sync::Cache::builder()
-                .max_capacity(limits.evidence_bytes)
-                .weigher(|_: &EvidenceKey, kept: &Arc<Kept>| weigh(&kept.evidence))
-                .build_with_hasher(Hasher::default()),
-            absences: moka::sync::Cache::builder()
-                .max_capacity(limits.absences)
-                .build_with_hasher(Hasher::default()),
-            facts: moka::sync::Cache::builder()
-                .max_capacity(limits.facts)
-                .build_with_hasher(Hasher::default()),
+            evidence: Cache::with(
+                // Estimated, to size tables: evidence of one signature.
+                usize::try_from(limits.evidence_bytes / 4096).unwrap_or(usize::MAX),
+                limits.evidence_bytes,
+                Weigh,
+                Hasher::default(),
+                DefaultLifecycle::default(),
+            ),
+            absences: counted(limits.absences),
+            facts: counted(limits.facts),
             absence_lifetime: limits.absence_lifetime,
             stats: Stats::default(),
         }
@@ -151,7 +154,7 @@ impl Caches {
             return;
         }
         if found.documents.is_empty() {
-            self.evidence.invalidate(key);
+            self.evidence.remove(key);
             self.absences.insert(key.clone(), now);
         } else {
             let kept = Kept {
@@ -188,14 +191,27 @@ impl Caches {
     }
 }
 
+/// A cache of at most `entries`.
+fn counted<K: Eq + std::hash::Hash, V: Clone>(entries: u64) -> Cache<K, V, UnitWeighter, Hasher> {
+    Cache::with(
+        usize::try_from(entries).unwrap_or(usize::MAX),
+        entries,
+        UnitWeighter,
+        Hasher::default(),
+        DefaultLifecycle::default(),
+    )
+}
+
 /// An estimate of the bytes that evidence occupies.
-fn weigh(evidence: &LocationEvidence) -> u32 {
-    /// Key, entry and bookkeeping.
-    const OVERHEAD: usize = 512;
-    let documents: usize = evidence
-        .documents
-        .iter()
-        .map(|document| document.weight())
-        .sum();
-    u32::try_from(OVERHEAD + documents).unwrap_or(u32::MAX)
+#[derive(Debug, Clone, Copy)]
+struct Weigh;
+
+impl Weighter<EvidenceKey, Arc<Kept>> for Weigh {
+    fn weight(&self, _key: &EvidenceKey, kept: &Arc<Kept>) -> u64 {
+        /// Key, entry and bookkeeping.
+        const OVERHEAD: usize = 512;
+        let documents = kept.evidence.documents.iter();
+        let bytes: usize = documents.map(|document| document.weight()).sum();
+        (OVERHEAD + bytes) as u64
+    }
 }

@@ -42,6 +42,14 @@ where
         }
     }
 
+    /// How many there are.
+    pub(super) fn under_way(&self) -> usize {
+        self.under_way
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .len()
+    }
+
     /// Joins the flight for `key`, or starts one.
     ///
     /// `known` is asked while no flight can start or land, so that an answer

@@ -11,7 +11,9 @@ use futures_util::stream::{self, StreamExt as _};
 
 use super::Limits;
 use super::cache::Question;
-use crate::evidence::format::{bundle_layers, classify, simple_signing_layers};
+use crate::evidence::format::{
+    MAX_BUNDLE_BYTES, MAX_PAYLOAD_BYTES, bundle_layers, classify, simple_signing_layers,
+};
 use crate::evidence::{
     Class, Document, Layers, Location, LocationEvidence, Obstacle, ObstacleKind, SimpleSigningLayer,
 };
@@ -204,8 +206,10 @@ impl<S: Source> Look<'_, S> {
         let make = &make;
         let mut parts = stream::iter(layers.fetch)
             .map(|layer| async move {
-                self.document(layer.descriptor(), |content| make(content, &layer))
-                    .await
+                self.document(layer.descriptor(), T::LIMIT, |content| {
+                    make(content, &layer)
+                })
+                .await
             })
             .buffered(self.limits.parallel_requests);
         while let Some(part) = parts.next().await {
@@ -218,10 +222,10 @@ impl<S: Source> Look<'_, S> {
     async fn document(
         &self,
         descriptor: &Descriptor,
+        limit: u64,
         make: impl FnOnce(Content) -> Document,
     ) -> Found {
         let repository = self.image.repository();
-        let limit = self.limits.max_document_bytes;
         match self
             .source
             .blob(repository, descriptor, limit, self.deadline)
@@ -253,16 +257,23 @@ impl<S: Source> Look<'_, S> {
 
 /// A layer whose blob is to be read.
 trait Fetch {
+    /// Bytes of the blob that are read at most.
+    const LIMIT: u64;
+
     fn descriptor(&self) -> &Descriptor;
 }
 
 impl Fetch for Descriptor {
+    const LIMIT: u64 = MAX_BUNDLE_BYTES;
+
     fn descriptor(&self) -> &Descriptor {
         self
     }
 }
 
 impl Fetch for SimpleSigningLayer {
+    const LIMIT: u64 = MAX_PAYLOAD_BYTES;
+
     fn descriptor(&self) -> &Descriptor {
         &self.descriptor
     }

@@ -17,9 +17,6 @@ pub struct Limits {
     pub max_referrers: usize,
     /// Attached manifests that are read for one image, the likeliest first.
     pub max_candidates: usize,
-    /// Bytes of one attached document. Attestations with a large SBOM are read
-    /// too, because only their contents say what they are.
-    pub max_document_bytes: u64,
     /// Requests of one flight that are under way at once.
     pub parallel_requests: usize,
     /// Flights under way for one registry at once; one more is an obstacle.
@@ -49,7 +46,6 @@ impl Default for Limits {
             warning_patience: Duration::from_millis(200),
             max_referrers: 1000,
             max_candidates: 64,
-            max_document_bytes: 4 * 1024 * 1024,
             parallel_requests: 32,
             flights_per_registry: 512,
             flights_per_namespace: 256,

@@ -107,6 +107,11 @@ impl<S: Source, R: Runtime> Verifier<S, R> {
         &self.inner.caches.stats
     }
 
+    /// How many lookups are under way.
+    pub fn flights_under_way(&self) -> usize {
+        self.inner.looks.under_way() + self.inner.tags.under_way()
+    }
+
     /// The monotonic clock that deadlines are measured with.
     pub fn now(&self) -> Instant {
         self.inner.runtime.now()

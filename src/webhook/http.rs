@@ -54,31 +54,32 @@ pub(super) async fn read(mut body: Incoming, limit: usize) -> Result<Bytes, Body
         return Err(BodyError::TooLarge);
     }
     let mut first = Bytes::new();
-    let mut rest = BytesMut::new();
+    let mut whole: Option<BytesMut> = None;
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame.map_err(|_| BodyError::Broken)?.into_data() else {
             continue;
         };
-        if first.len() + rest.len() + data.len() > limit {
+        let so_far = whole.as_ref().map_or(first.len(), BytesMut::len);
+        if so_far + data.len() > limit {
             return Err(BodyError::TooLarge);
         }
-        if first.is_empty() {
-            first = data;
-        } else {
-            if rest.is_empty() {
-                let expected = body.size_hint().lower().min(limit as u64);
-                rest.reserve(data.len() + usize::try_from(expected).unwrap_or(0));
+        match &mut whole {
+            Some(whole) => whole.extend_from_slice(&data),
+            None if first.is_empty() => first = data,
+            None => {
+                // What is still announced fits into the limit; more than that
+                // is not trusted to come.
+                let announced = body.size_hint().lower().min(limit as u64);
+                let mut joined = BytesMut::with_capacity(
+                    first.len() + data.len() + usize::try_from(announced).unwrap_or(0),
+                );
+                joined.extend_from_slice(&first);
+                joined.extend_from_slice(&data);
+                whole = Some(joined);
             }
-            rest.extend_from_slice(&data);
         }
     }
-    if rest.is_empty() {
-        return Ok(first);
-    }
-    let mut whole = BytesMut::with_capacity(first.len() + rest.len());
-    whole.extend_from_slice(&first);
-    whole.extend_from_slice(&rest);
-    Ok(whole.freeze())
+    Ok(whole.map_or(first, BytesMut::freeze))
 }
 
 /// How long the API server waits, from `?timeout=5s`, less a margin so that the

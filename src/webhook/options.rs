@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::certificate::CertificateError;
 use crate::admission::PolicyState;
+use crate::config::Settings;
 use crate::telemetry::{Metrics, RecordFormat, SinkHandle};
 
 /// Gives the policies whenever they have changed, else `None`. Called at once
@@ -79,6 +80,7 @@ pub struct ServeOptions {
 impl ServeOptions {
     /// Options with the bounds that suit a cluster.
     pub fn new(listen: SocketAddr, certificate: ServingCertificate, policies: PolicyPoll) -> Self {
+        let defaults = Settings::default();
         Self {
             listen,
             metrics_listen: None,
@@ -86,17 +88,46 @@ impl ServeOptions {
             client_ca: None,
             policies,
             poll: Duration::from_secs(5),
-            review_timeout: Duration::from_secs(9),
+            review_timeout: defaults.review_timeout,
             body_timeout: Duration::from_secs(5),
-            body_bytes: 8 * 1024 * 1024,
+            body_bytes: defaults.body_bytes,
             handshake_timeout: Duration::from_secs(5),
             header_timeout: Duration::from_secs(60),
-            concurrent_reviews: 4096,
-            connections: 1024,
+            concurrent_reviews: defaults.concurrent_reviews,
+            connections: defaults.connections,
             linger: Duration::from_secs(2),
-            drain: Duration::from_secs(25),
+            drain: defaults.drain,
             records: None,
             metrics: Arc::new(Metrics::default()),
+        }
+    }
+}
+
+impl ServeOptions {
+    /// Options as a settings file has them. Without certificate files in it, a
+    /// certificate is made for `names`, and its authority written to `ca_out`.
+    pub fn from_settings(
+        settings: &Settings,
+        names: Vec<String>,
+        ca_out: Option<PathBuf>,
+        policies: PolicyPoll,
+    ) -> Self {
+        let certificate = match &settings.tls.certificate {
+            Some((chain, key)) => ServingCertificate::Files {
+                chain: chain.clone(),
+                key: key.clone(),
+            },
+            None => ServingCertificate::SelfSigned { names, ca_out },
+        };
+        Self {
+            metrics_listen: settings.metrics_listen,
+            client_ca: settings.tls.client_ca.clone(),
+            review_timeout: settings.review_timeout,
+            body_bytes: settings.body_bytes,
+            concurrent_reviews: settings.concurrent_reviews,
+            connections: settings.connections,
+            drain: settings.drain,
+            ..Self::new(settings.listen, certificate, policies)
         }
     }
 }

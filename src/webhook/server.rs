@@ -22,11 +22,14 @@ use super::reload;
 use super::service::{Peer, Shared};
 use crate::admission::Gate;
 use crate::source::Source;
+use crate::telemetry::Metrics;
 use crate::verifier::Runtime;
 
 /// Requests that one HTTP/2 connection may have open. The API server keeps one
-/// connection and sends everything over it.
-const MAX_STREAMS: u32 = 1000;
+/// connection and sends everything over it, so that a smaller number would let
+/// reviews that wait for a registry hold up those that need none. What bounds
+/// the work is the number of reviews at the same time.
+const MAX_STREAMS: u32 = 4096;
 /// Bytes of the headers of one request.
 const MAX_HEADERS: u32 = 16 * 1024;
 
@@ -116,13 +119,15 @@ pub async fn start<S: Source, R: Runtime>(
     };
     let (stop, stopping) = watch::channel(false);
     let loaded = Arc::new(AtomicBool::new(false));
+    let concurrent_reviews = options.concurrent_reviews.min(Semaphore::MAX_PERMITS);
     let shared = Arc::new(Shared {
         gate: Arc::clone(&gate),
         metrics: Arc::clone(&options.metrics),
         records: options.records,
         loaded: Arc::clone(&loaded),
         draining: AtomicBool::new(false),
-        reviews: Semaphore::new(options.concurrent_reviews.min(Semaphore::MAX_PERMITS)),
+        concurrent_reviews,
+        reviews: Semaphore::new(concurrent_reviews),
         review_timeout: options.review_timeout,
         body_timeout: options.body_timeout,
         body_bytes: options.body_bytes,
@@ -301,8 +306,7 @@ impl<S: Source, R: Runtime> Accepting<S, R> {
                 encrypted: true,
             };
             let http2 = session.alpn_protocol() == Some(b"h2");
-            shared.metrics.connections.inc();
-            let metrics = Arc::clone(&shared.metrics);
+            let _counted = Counted::new(Arc::clone(&shared.metrics));
             let service = service_fn(move |request| {
                 let shared = Arc::clone(&shared);
                 async move { Ok::<_, std::convert::Infallible>(shared.serve(peer, request).await) }
@@ -321,8 +325,23 @@ impl<S: Source, R: Runtime> Accepting<S, R> {
                     http1_builder(header_timeout).serve_connection(TokioIo::new(stream), service);
                 watcher.watch(connection).await
             };
-            metrics.connections.dec();
         });
+    }
+}
+
+/// One connection in the metrics, for as long as it lives.
+struct Counted(Arc<Metrics>);
+
+impl Counted {
+    fn new(metrics: Arc<Metrics>) -> Self {
+        metrics.connections.inc();
+        Self(metrics)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.connections.dec();
     }
 }
 

@@ -13,7 +13,7 @@ use tokio::sync::Semaphore;
 use super::http::{Answer, BodyError, is_json, json, patience, read, text};
 use crate::admission::{Caller, Gate, Grounds, Nothing, Operation, Reviewed};
 use crate::source::Source;
-use crate::telemetry::{Metrics, RecordFormat, ReviewPath, ReviewRecord, SinkHandle};
+use crate::telemetry::{Metrics, Now, RecordFormat, ReviewPath, ReviewRecord, SinkHandle};
 use crate::verifier::Runtime;
 
 /// What all connections share.
@@ -23,6 +23,8 @@ pub(super) struct Shared<S, R> {
     pub(super) records: Option<(SinkHandle, RecordFormat)>,
     pub(super) loaded: Arc<AtomicBool>,
     pub(super) draining: AtomicBool,
+    /// How many permits `reviews` began with.
+    pub(super) concurrent_reviews: usize,
     pub(super) reviews: Semaphore,
     pub(super) review_timeout: Duration,
     pub(super) body_timeout: Duration,
@@ -80,8 +82,12 @@ impl<S: Source, R: Runtime> Shared<S, R> {
     }
 
     fn exposition(&self) -> Answer {
-        let lost = self.records.as_ref().map_or(0, |(sink, _)| sink.lost());
-        let mut answer = text(StatusCode::OK, self.metrics.render(lost));
+        let under_way = self.concurrent_reviews - self.reviews.available_permits();
+        let now = Now {
+            reviews_under_way: under_way as u64,
+            log_lines_lost: self.records.as_ref().map_or(0, |(sink, _)| sink.lost()),
+        };
+        let mut answer = text(StatusCode::OK, self.metrics.render(now));
         answer.headers_mut().insert(
             header::CONTENT_TYPE,
             header::HeaderValue::from_static(

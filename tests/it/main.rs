@@ -1,10 +1,21 @@
 //! The integration tests, in one binary so that they link once.
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on says so by panicking"
+)]
 
+#[cfg(feature = "webhook")]
+mod admission;
+#[cfg(feature = "webhook")]
+mod admission_images;
 mod architecture;
 #[cfg(feature = "webhook")]
 mod cli;
 mod establish;
+#[cfg(feature = "webhook")]
+mod gather;
 mod layout;
+#[cfg(feature = "webhook")]
 mod policy;
 mod reasons;
 #[cfg(feature = "webhook")]
@@ -13,3 +24,5 @@ mod registry;
 mod samples;
 mod support;
 mod verifier;
+#[cfg(feature = "webhook")]
+mod webhook;

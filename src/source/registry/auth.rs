@@ -12,9 +12,10 @@ use moka::sync::Cache;
 use reqwest::header::HeaderValue;
 use reqwest::{Method, StatusCode, Url};
 
+use super::answer::Answer;
 use super::challenge::Challenge;
 use super::flight::Flights;
-use super::http::{Answer, Ask, Http, Place, check_scheme};
+use super::http::{Ask, Http, Place, check_scheme};
 use super::keychain::Provider;
 use super::options::{HostOptions, Options};
 use super::{Credential, Keychain, status_error};
@@ -426,4 +427,43 @@ fn read_token(answer: &Answer, registry: &Registry, asked: Instant) -> Result<Gr
     let margin = (lifetime / 5).min(Duration::from_secs(15));
     Grant::new("Bearer", &secret, Some(asked + lifetime - margin))
         .ok_or_else(|| malformed("a token that does not fit into a header"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::registry::Secret;
+
+    #[test]
+    fn credentials_go_to_the_registry_itself_or_to_its_well_known_realm() {
+        let options = Options::default();
+        let http = Arc::new(Http::new(&options).expect("a client"));
+        let auth = Auth::new(http, &options);
+        let credential = Credential::Identity(Secret::new("canary"));
+        let sent = |registry: &str, realm: &str| {
+            let (registry, realm) = (registry.parse(), realm.parse());
+            let request = TokenRequest {
+                registry: &registry.expect("a host"),
+                realm: &realm.expect("a URL"),
+                service: None,
+                scope: None,
+                credential: Some(&credential),
+            };
+            auth.inner.check_realm(&request).is_ok()
+        };
+        for (registry, realm, expected) in [
+            ("docker.io", "https://auth.docker.io/token", true),
+            ("registry.gitlab.com", "https://gitlab.com/jwt/auth", true),
+            ("r.example", "https://r.example/token", true),
+            ("r.example:5000", "https://r.example/token", true),
+            ("r.example", "https://auth.docker.io/token", false),
+            ("docker.io", "https://gitlab.com/jwt/auth", false),
+            ("docker.io", "https://auth.docker.io.evil.example/t", false),
+            ("docker.io", "http://auth.docker.io/token", false),
+            ("r.example", "https://auth.r.example/token", false),
+            ("r.example", "https://u@r.example/token", false),
+        ] {
+            assert_eq!(sent(registry, realm), expected, "{registry} {realm}");
+        }
+    }
 }

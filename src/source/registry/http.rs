@@ -6,14 +6,13 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::{Bytes, BytesMut};
 use reqwest::header::{
-    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue,
-    LOCATION,
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HeaderValue, LOCATION,
 };
-use reqwest::{Client, Method, Response, StatusCode, Url};
+use reqwest::{Client, Method, Response, Url};
 
 use super::address::{AddressRefused, CheckedResolver, Rule};
+use super::answer::{Answer, drain};
 use super::options::{HostOptions, Limits, Loopback, Options, RegistryError};
 use super::tls;
 use crate::oci::Registry;
@@ -21,10 +20,6 @@ use crate::source::SourceError;
 
 /// Redirects followed for one request.
 const MAX_HOPS: usize = 5;
-/// How much of a body that nobody reads is taken in, so that the connection
-/// can be used again, and how long that may take.
-const DRAIN: (u64, Duration) = (64 * 1024, Duration::from_millis(250));
-
 /// The HTTP clients: one a rule on addresses, and one for each registry with
 /// certificate authorities of its own. They are apart because a pooled
 /// connection is used again without a new look at its address.
@@ -75,33 +70,6 @@ impl<'a> Ask<'a> {
             hops: MAX_HOPS,
             what,
         }
-    }
-}
-
-/// An answer, read to its end if its status is 200.
-#[derive(Debug)]
-pub(super) struct Answer {
-    pub(super) status: StatusCode,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Bytes,
-    /// Where it came from in the end.
-    pub(super) url: Url,
-}
-
-impl Answer {
-    /// The media type without parameters, in lower case.
-    pub(super) fn media_type(&self) -> String {
-        self.headers
-            .get(CONTENT_TYPE)
-            .and_then(|value| value.to_str().ok())
-            .and_then(|value| value.split(';').next())
-            .map(|value| value.trim().to_ascii_lowercase())
-            .unwrap_or_default()
-    }
-
-    /// A page for people, such as a login form or a proxy's notice.
-    pub(super) fn is_html(&self) -> bool {
-        matches!(&*self.media_type(), "text/html" | "application/xhtml+xml")
     }
 }
 
@@ -249,7 +217,7 @@ impl Http {
                 .await
                 .map_err(|error| broken(error, ask.registry, &url, place))?;
             let Some(target) = redirection(&response) else {
-                return read(response, url, place, &ask).await;
+                return Answer::read(response, url, place, &ask).await;
             };
             drain(response).await;
             url = Self::next(ask.registry, &url, target.as_deref())?;
@@ -345,7 +313,12 @@ fn refused_address(registry: &Registry, host: &str, place: Place) -> SourceError
 }
 
 /// What a failed request was, without the URL: it may carry a token.
-fn broken(error: reqwest::Error, registry: &Registry, url: &Url, place: Place) -> SourceError {
+pub(super) fn broken(
+    error: reqwest::Error,
+    registry: &Registry,
+    url: &Url,
+    place: Place,
+) -> SourceError {
     let host = url.host_str().unwrap_or_default();
     let error = error.without_url();
     let mut cause: Option<&(dyn std::error::Error + 'static)> = error.source();
@@ -381,82 +354,6 @@ fn redirection(response: &Response) -> Option<Option<String>> {
     })
 }
 
-async fn read(
-    mut response: Response,
-    url: Url,
-    place: Place,
-    ask: &Ask<'_>,
-) -> Result<Answer, SourceError> {
-    let status = response.status();
-    let headers = response.headers().clone();
-    if status != StatusCode::OK || ask.method == Method::HEAD {
-        drain(response).await;
-        return Ok(Answer {
-            status,
-            headers,
-            body: Bytes::new(),
-            url,
-        });
-    }
-    // Nothing was offered but identity, so whoever encodes does not listen; a
-    // bound on encoded bytes would bound nothing.
-    if let Some(encoding) = headers.get(CONTENT_ENCODING)
-        && !encoding.as_bytes().eq_ignore_ascii_case(b"identity")
-    {
-        return Err(SourceError::Malformed {
-            detail: format!("{} answers {} in an encoding", ask.registry, ask.what),
-        });
-    }
-    let too_large = || SourceError::TooLarge {
-        what: ask.what.to_owned(),
-        limit: ask.limit,
-    };
-    let announced = response.content_length().unwrap_or(0);
-    if announced > ask.limit {
-        return Err(too_large());
-    }
-    let mut body = BytesMut::with_capacity(announced.min(64 * 1024) as usize);
-    while let Some(chunk) = response
-        .chunk()
-        .await
-        .map_err(|error| broken(error, ask.registry, &url, place))?
-    {
-        if (body.len() + chunk.len()) as u64 > ask.limit {
-            return Err(too_large());
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(Answer {
-        status,
-        headers,
-        body: body.freeze(),
-        url,
-    })
-}
-
-/// Takes in the rest of a short body. Without this every 401 would cost a new
-/// connection over HTTP/1.1.
-async fn drain(mut response: Response) {
-    let (limit, patience) = DRAIN;
-    if response
-        .content_length()
-        .is_some_and(|length| length > limit)
-    {
-        return;
-    }
-    let all = async {
-        let mut taken = 0;
-        while let Ok(Some(chunk)) = response.chunk().await {
-            taken += chunk.len() as u64;
-            if taken > limit {
-                return;
-            }
-        }
-    };
-    // Whatever comes of it, the answer itself is known.
-    let _ = tokio::time::timeout(patience, all).await;
-}
-
 fn client(
     limits: &Limits,
     resolver: CheckedResolver,
@@ -479,4 +376,40 @@ fn client(
         .http2_max_header_list_size(64 * 1024)
         .build()
         .map_err(RegistryError::Client)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_registry_is_asked_at_its_own_endpoint() {
+        let plain = HostOptions {
+            insecure_http: true,
+            ..HostOptions::default()
+        };
+        let mut options = Options::command_line();
+        let configured = "plain.example:5000".parse().expect("a host");
+        options.hosts.insert(configured, plain);
+        let endpoint = |options: &Options, host: &str| {
+            let http = Http::new(options).expect("a client");
+            let host = host.parse().expect("a host");
+            http.endpoint(&host, "/v2/").expect("a URL").to_string()
+        };
+        for (host, expected) in [
+            ("docker.io", "https://registry-1.docker.io/v2/"),
+            ("ghcr.io", "https://ghcr.io/v2/"),
+            ("r.example:8443", "https://r.example:8443/v2/"),
+            ("[2001:db8::1]:5000", "https://[2001:db8::1]:5000/v2/"),
+            ("plain.example:5000", "http://plain.example:5000/v2/"),
+            ("plain.example", "https://plain.example/v2/"),
+            ("localhost:5000", "http://localhost:5000/v2/"),
+            ("127.0.0.1:5000", "http://127.0.0.1:5000/v2/"),
+        ] {
+            assert_eq!(endpoint(&options, host), expected);
+        }
+        // A service does not lower its guard for loopback.
+        let service = endpoint(&Options::default(), "localhost:5000");
+        assert_eq!(service, "https://localhost:5000/v2/");
+    }
 }

@@ -14,6 +14,7 @@
 //! never with credentials to another host.
 
 mod address;
+mod answer;
 mod auth;
 mod challenge;
 mod credential;
@@ -35,14 +36,15 @@ use std::time::Instant;
 
 use reqwest::{Method, Url};
 
+use self::answer::Answer;
 use self::auth::Auth;
 use self::challenge::Challenge;
-use self::http::{Answer, Ask, Http};
+use self::http::{Ask, Http};
 use self::referrers::Listing;
 use super::{Referrers, ReferrersVia, Scope, Source, SourceError};
 use crate::oci::{
-    Content, Descriptor, Digest, PinnedReference, Registry as Host, Repository, Tag, fallback_tag,
-    media_type,
+    Content, ContentError, Descriptor, Digest, PinnedReference, Registry as Host, Repository, Tag,
+    fallback_tag, media_type,
 };
 
 /// What a manifest may be. One constant for all requests, so that every answer
@@ -199,12 +201,6 @@ fn status_error(answer: &Answer, registry: &Host, what: &str) -> SourceError {
     }
 }
 
-fn html(registry: &Host, what: &str) -> SourceError {
-    SourceError::Malformed {
-        detail: format!("{registry} answers with an HTML page for {what}"),
-    }
-}
-
 fn media_type_of(answer: &Answer) -> String {
     let media_type = answer.media_type();
     if media_type.is_empty() {
@@ -214,19 +210,9 @@ fn media_type_of(answer: &Answer) -> String {
     }
 }
 
-/// Bytes that are not what was asked for: a page for people, or plainly wrong.
-fn mismatch(
-    answer: &Answer,
-    registry: &Host,
-    what: &str,
-    error: &crate::oci::ContentError,
-) -> SourceError {
-    if answer.is_html() {
-        html(registry, what)
-    } else {
-        SourceError::DigestMismatch {
-            detail: format!("{registry}: {error}"),
-        }
+fn mismatch(registry: &Host, error: &ContentError) -> SourceError {
+    SourceError::DigestMismatch {
+        detail: format!("{registry}: {error}"),
     }
 }
 
@@ -248,7 +234,6 @@ impl Source for Registry {
         // The digest only gives the tag another name: whatever is read under
         // it is checked against it.
         match answer {
-            Ok(answer) if answer.is_html() => return Err(html(repository.registry(), &what)),
             Ok(answer) => {
                 let named = answer
                     .headers
@@ -280,8 +265,8 @@ impl Source for Registry {
         let answer = self
             .ask_manifest(repository, &digest.to_string(), false, &what, deadline)
             .await?;
-        Content::check_digest(digest, media_type_of(&answer), answer.body.clone())
-            .map_err(|error| mismatch(&answer, repository.registry(), &what, &error))
+        Content::check_digest(digest, media_type_of(&answer), answer.body)
+            .map_err(|error| mismatch(repository.registry(), &error))
     }
 
     async fn manifest_by_tag(
@@ -294,9 +279,6 @@ impl Source for Registry {
         let answer = self
             .ask_manifest(repository, tag.as_str(), false, &what, deadline)
             .await?;
-        if answer.is_html() {
-            return Err(html(repository.registry(), &what));
-        }
         Ok(Content::of_tag(media_type_of(&answer), answer.body))
     }
 
@@ -338,8 +320,7 @@ impl Source for Registry {
         if answer.status.as_u16() != 200 {
             return Err(status_error(&answer, registry, &what));
         }
-        Content::check(descriptor, answer.body.clone())
-            .map_err(|error| mismatch(&answer, registry, &what, &error))
+        Content::check(descriptor, answer.body).map_err(|error| mismatch(registry, &error))
     }
 
     async fn referrers(
@@ -412,7 +393,6 @@ impl Source for Registry {
             .ask_manifest(repository, &digest, true, &what, deadline)
             .await
         {
-            Ok(answer) if answer.is_html() => Err(html(repository.registry(), &what)),
             Ok(_) => Ok(()),
             // Some do not know HEAD.
             Err(SourceError::Server {

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use reqwest::Url;
 use reqwest::header::{HeaderMap, LINK};
 
-use super::http::Answer;
+use super::answer::Answer;
 use crate::oci::{Content, Descriptor, Digest, Manifest, Registry, media_type};
 use crate::source::{Referrers, ReferrersVia, SourceError};
 
@@ -62,8 +62,9 @@ impl Listing {
         if answer.media_type() != media_type::IMAGE_INDEX {
             return Err(malformed("something else than an image index"));
         }
+        // The parser's words may quote the body, which has no place in an error.
         let page = Manifest::parse_listing(&answer.body)
-            .map_err(|error| malformed(&format!("an image index that is none: {error}")))?;
+            .map_err(|_| malformed("an image index that cannot be read"))?;
         self.seen.insert(asked.clone());
         self.add(page.manifests);
         let Some(next) = next_page(&answer.headers) else {
@@ -128,7 +129,7 @@ pub(super) fn of_tag(
         match Manifest::parse(&content) {
             Ok(Manifest::Index(index)) => listing.add(index.manifests),
             Ok(Manifest::Image(_)) => return Err(malformed("an image, not an index")),
-            Err(error) => return Err(malformed(&format!("no manifest: {error}"))),
+            Err(_) => return Err(malformed("something that cannot be read as an index")),
         }
     }
     Ok(listing.finish(ReferrersVia::Tag))

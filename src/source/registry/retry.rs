@@ -123,7 +123,7 @@ mod tests {
         };
         assert_eq!(read("120"), Some(Duration::from_secs(120)));
         assert_eq!(read("Sun, 06 Nov 1994 08:49:37 GMT"), Some(Duration::ZERO));
-        let far = read("Sun, 06 Nov 2094 08:49:37 GMT").expect("a date");
+        let far = read("Sat, 06 Nov 2094 08:49:37 GMT").expect("a date");
         assert!(far > Duration::from_secs(3600 * 24 * 365));
         assert_eq!(read("soon"), None);
     }

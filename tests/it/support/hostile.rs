@@ -10,6 +10,9 @@
 //! assert_eq!(registry.count("/manifests/"), 1);
 //! ```
 
+mod behaviour;
+mod truth;
+
 use std::collections::{BTreeMap, HashSet};
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -17,83 +20,24 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use floe::oci::{Descriptor, Digest, Manifest, PinnedReference, Repository, media_type};
+use floe::oci::{Digest, PinnedReference, Repository};
+use http_body_util::BodyExt;
 use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt, Full, StreamBody};
-use hyper::body::{Frame, Incoming};
-use hyper::header::{
-    AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, LINK,
-    WWW_AUTHENTICATE,
-};
+use hyper::body::Incoming;
+use hyper::header::AUTHORIZATION;
 use hyper::service::service_fn;
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::TcpListener;
 use tokio::task::{AbortHandle, JoinSet};
 
+pub(crate) use behaviour::Behaviour;
+pub(crate) use truth::{entry, index};
+
+use behaviour::misbehave;
+use truth::truth;
+
 type Body = UnsyncBoxBody<Bytes, std::io::Error>;
-
-/// What to do instead of answering well.
-#[derive(Debug, Clone)]
-pub(crate) enum Behaviour {
-    /// This status, these headers, this body.
-    Answer {
-        status: u16,
-        headers: Vec<(&'static str, String)>,
-        body: Bytes,
-    },
-    /// The true answer's headers, and these bytes instead of its body.
-    Body(Bytes),
-    /// The true answer with this `Content-Type`.
-    Type(&'static str),
-    /// The true answer without its `Docker-Content-Digest`.
-    NoDigestHeader,
-    /// The true answer, called gzip.
-    Gzip,
-    /// An endless body of zeros.
-    Endless,
-    /// The right length announced, half of the body sent, the connection cut.
-    Truncated,
-    /// The true answer, a byte every `0`.
-    Drip(Duration),
-    /// No answer, ever.
-    Hang,
-    /// A referrers page whose `Link` leads to another page, without end.
-    EndlessPages,
-    /// A referrers page whose `Link` leads back to the first one.
-    LoopedPages,
-    /// The true answer, with a `Link` to this.
-    NextPage(String),
-}
-
-impl Behaviour {
-    /// A bare status.
-    pub(crate) fn status(status: u16) -> Self {
-        Self::Answer {
-            status,
-            headers: Vec::new(),
-            body: Bytes::new(),
-        }
-    }
-
-    /// A temporary redirect.
-    pub(crate) fn redirect(to: impl Into<String>) -> Self {
-        Self::Answer {
-            status: 307,
-            headers: vec![("location", to.into())],
-            body: Bytes::new(),
-        }
-    }
-
-    /// An HTML page with status 200.
-    pub(crate) fn html() -> Self {
-        Self::Answer {
-            status: 200,
-            headers: vec![("content-type", "text/html; charset=utf-8".into())],
-            body: Bytes::from_static(b"<!doctype html><title>Please log in</title>"),
-        }
-    }
-}
 
 /// How the registry wants to be asked.
 #[derive(Debug, Clone, Default)]
@@ -307,11 +251,12 @@ impl Hostile {
         let digest = Digest::sha256(&bytes);
         let stored = (media_type.to_owned(), bytes);
         let mut state = self.state();
-        for name in [Some(digest.to_string()), tag.map(str::to_owned)] {
-            if let Some(name) = name {
-                let key = (repository.to_owned(), name);
-                state.manifests.insert(key, stored.clone());
-            }
+        for name in [Some(digest.to_string()), tag.map(str::to_owned)]
+            .into_iter()
+            .flatten()
+        {
+            let key = (repository.to_owned(), name);
+            state.manifests.insert(key, stored.clone());
         }
         digest
     }
@@ -452,285 +397,4 @@ fn take_behaviour(state: &mut State, path: &str) -> Option<Behaviour> {
         *times -= 1;
     }
     Some(behaviour.clone())
-}
-
-/// A good answer before it is spoilt.
-struct Truth {
-    status: u16,
-    headers: Vec<(HeaderName, String)>,
-    body: Bytes,
-}
-
-impl Truth {
-    fn new(status: u16, media_type: &str, body: impl Into<Bytes>) -> Self {
-        Self {
-            status,
-            headers: vec![(CONTENT_TYPE, media_type.to_owned())],
-            body: body.into(),
-        }
-    }
-
-    fn with(mut self, name: HeaderName, value: impl Into<String>) -> Self {
-        self.headers.retain(|(other, _)| *other != name);
-        self.headers.push((name, value.into()));
-        self
-    }
-
-    fn finish(self, method: &Method) -> Response<Body> {
-        let length = self.body.len().to_string();
-        let body = if method == Method::HEAD {
-            Bytes::new()
-        } else {
-            self.body.clone()
-        };
-        let whole = Full::new(body)
-            .map_err(|never| match never {})
-            .boxed_unsync();
-        self.with(CONTENT_LENGTH, length).with_body(whole)
-    }
-
-    fn with_body(self, body: Body) -> Response<Body> {
-        let mut response = Response::new(body);
-        *response.status_mut() = StatusCode::from_u16(self.status).expect("a status");
-        for (name, value) in self.headers {
-            let value = HeaderValue::from_str(&value).expect("a header");
-            response.headers_mut().append(name, value);
-        }
-        response
-    }
-}
-
-fn truth(
-    state: &mut State,
-    base: &str,
-    method: &Method,
-    path: &str,
-    authorization: Option<&str>,
-    form: &str,
-) -> Truth {
-    let (path, _) = path.split_once('?').unwrap_or((path, ""));
-    if path == "/token" {
-        return token(state, method, authorization, form);
-    }
-    let missing = || Truth::new(404, "text/plain", "404 page not found\n");
-    let Some(rest) = path.strip_prefix("/v2/") else {
-        return missing();
-    };
-    // Like the common implementation, which has no such route and so never
-    // comes to ask for credentials.
-    if rest.contains("/referrers/") && !state.referrers_api {
-        return missing();
-    }
-    if let Some(challenge) = challenge(state, base, rest, authorization) {
-        return Truth::new(401, "application/json", "{}").with(WWW_AUTHENTICATE, challenge);
-    }
-    if let Some((repository, name)) = rest.rsplit_once("/manifests/") {
-        let key = (repository.to_owned(), name.to_owned());
-        return match state.manifests.get(&key) {
-            Some((media_type, bytes)) => Truth::new(200, media_type, bytes.clone()).with(
-                HeaderName::from_static("docker-content-digest"),
-                Digest::sha256(bytes).to_string(),
-            ),
-            None => missing(),
-        };
-    }
-    if let Some((_, digest)) = rest.rsplit_once("/blobs/") {
-        let blob = digest
-            .parse()
-            .ok()
-            .and_then(|d: Digest| state.blobs.get(&d));
-        return match blob {
-            Some(bytes) => Truth::new(200, "application/octet-stream", bytes.clone()),
-            None => missing(),
-        };
-    }
-    if let Some((repository, digest)) = rest.rsplit_once("/referrers/") {
-        return Truth::new(
-            200,
-            media_type::IMAGE_INDEX,
-            listing(state, repository, digest),
-        );
-    }
-    missing()
-}
-
-/// An index of the stored manifests whose subject is `subject`.
-fn listing(state: &State, repository: &str, subject: &str) -> String {
-    let mut entries = Vec::new();
-    for ((other, name), (media_type, bytes)) in &state.manifests {
-        let (true, Ok(digest)) = (other == repository, name.parse::<Digest>()) else {
-            continue;
-        };
-        let descriptor = Descriptor::new(&**media_type, digest, bytes.len() as u64);
-        let Ok(content) = floe::oci::Content::check(&descriptor, bytes.clone()) else {
-            continue;
-        };
-        if let Ok(manifest) = Manifest::parse(&content)
-            && manifest
-                .subject()
-                .is_some_and(|d| d.digest.to_string() == subject)
-        {
-            entries.push(entry(
-                &descriptor,
-                manifest.artifact_type().unwrap_or_default(),
-            ));
-        }
-    }
-    index(&entries)
-}
-
-/// An entry of an index.
-pub(crate) fn entry(descriptor: &Descriptor, artifact_type: &str) -> String {
-    format!(
-        r#"{{"mediaType":"{}","digest":"{}","size":{},"artifactType":"{artifact_type}"}}"#,
-        descriptor.media_type, descriptor.digest, descriptor.size
-    )
-}
-
-/// An image index of these entries.
-pub(crate) fn index(entries: &[String]) -> String {
-    format!(
-        r#"{{"schemaVersion":2,"mediaType":"{}","manifests":[{}]}}"#,
-        media_type::IMAGE_INDEX,
-        entries.join(",")
-    )
-}
-
-fn basic(user: &str, password: &str) -> String {
-    use base64::Engine as _;
-    let pair = base64::engine::general_purpose::STANDARD.encode(format!("{user}:{password}"));
-    format!("Basic {pair}")
-}
-
-/// What to ask for, if the request may not have what it wants.
-fn challenge(state: &State, base: &str, path: &str, authorization: Option<&str>) -> Option<String> {
-    match &state.auth {
-        Auth::Open => None,
-        Auth::Basic(user, password) => (authorization != Some(&*basic(user, password)))
-            .then(|| r#"Basic realm="hostile""#.to_owned()),
-        Auth::Token(service) => {
-            let token = authorization.and_then(|value| value.strip_prefix("Bearer "));
-            if token.is_some_and(|token| state.tokens.contains(token)) {
-                return None;
-            }
-            let realm = service
-                .realm
-                .clone()
-                .unwrap_or_else(|| format!("{base}/token"));
-            let repository = ["/manifests/", "/blobs/", "/referrers/"]
-                .iter()
-                .find_map(|part| path.rsplit_once(part))
-                .map_or("", |(repository, _)| repository);
-            Some(format!(
-                r#"Bearer realm="{realm}",service="hostile",scope="repository:{repository}:pull""#
-            ))
-        }
-    }
-}
-
-fn token(state: &mut State, method: &Method, authorization: Option<&str>, form: &str) -> Truth {
-    let Auth::Token(service) = state.auth.clone() else {
-        return Truth::new(404, "text/plain", "");
-    };
-    let allowed = match (method == Method::POST, service.identity, service.user) {
-        (true, Some(identity), _) => form.contains(&format!("refresh_token={identity}")),
-        (false, None, Some((user, password))) => authorization == Some(&*basic(user, password)),
-        (false, None, None) => true,
-        _ => false,
-    };
-    if !allowed {
-        return Truth::new(401, "application/json", r#"{"details":"incorrect"}"#);
-    }
-    state.issued += 1;
-    let token = format!("token-{}", state.issued);
-    state.tokens.insert(token.clone());
-    let lifetime = service.lifetime;
-    Truth::new(
-        200,
-        "application/json",
-        format!(r#"{{"token":"{token}","expires_in":{lifetime}}}"#),
-    )
-}
-
-async fn misbehave(
-    behaviour: Behaviour,
-    good: impl FnOnce() -> Truth,
-    path: &str,
-    method: &Method,
-) -> Response<Body> {
-    match behaviour {
-        Behaviour::Answer {
-            status,
-            headers,
-            body,
-        } => {
-            let mut truth = Truth::new(status, "application/json", body);
-            for (name, value) in headers {
-                truth = truth.with(HeaderName::from_static(name), value);
-            }
-            truth.finish(method)
-        }
-        Behaviour::Body(body) => {
-            let mut truth = good();
-            truth.body = body;
-            truth.finish(method)
-        }
-        Behaviour::Type(media_type) => good().with(CONTENT_TYPE, media_type).finish(method),
-        Behaviour::NoDigestHeader => {
-            let mut truth = good();
-            truth
-                .headers
-                .retain(|(name, _)| name != "docker-content-digest");
-            truth.finish(method)
-        }
-        Behaviour::Gzip => good().with(CONTENT_ENCODING, "gzip").finish(method),
-        Behaviour::Endless => {
-            let zeros = Bytes::from_static(&[0; 16 * 1024]);
-            let frames = futures_util::stream::repeat_with(move || Ok(Frame::data(zeros.clone())));
-            good().with_body(BodyExt::boxed_unsync(StreamBody::new(frames)))
-        }
-        Behaviour::Truncated => {
-            let truth = good();
-            let half = truth.body.slice(..truth.body.len() / 2);
-            let frames = futures_util::stream::iter([
-                Ok(Frame::data(half)),
-                Err(std::io::Error::other("cut")),
-            ]);
-            let length = truth.body.len().to_string();
-            truth
-                .with(CONTENT_LENGTH, length)
-                .with_body(BodyExt::boxed_unsync(StreamBody::new(frames)))
-        }
-        Behaviour::Drip(every) => {
-            let truth = good();
-            let length = truth.body.len().to_string();
-            let frames =
-                futures_util::stream::unfold(truth.body.clone(), move |mut rest| async move {
-                    if rest.is_empty() {
-                        return None;
-                    }
-                    tokio::time::sleep(every).await;
-                    let byte = rest.split_to(1);
-                    Some((Ok(Frame::data(byte)), rest))
-                });
-            truth
-                .with(CONTENT_LENGTH, length)
-                .with_body(BodyExt::boxed_unsync(StreamBody::new(frames)))
-        }
-        Behaviour::Hang => std::future::pending().await,
-        Behaviour::EndlessPages => {
-            let (path, query) = path.split_once('?').unwrap_or((path, "page=0"));
-            let page: u64 = query.trim_start_matches("page=").parse().unwrap_or(0);
-            let next = format!(r#"<{path}?page={}>; rel="next""#, page + 1);
-            good().with(LINK, next).finish(method)
-        }
-        Behaviour::LoopedPages => {
-            let (path, _) = path.split_once('?').unwrap_or((path, ""));
-            let next = format!(r#"<{path}>; rel="next""#);
-            good().with(LINK, next).finish(method)
-        }
-        Behaviour::NextPage(url) => good()
-            .with(LINK, format!(r#"<{url}>; rel="next""#))
-            .finish(method),
-    }
 }
