@@ -153,11 +153,16 @@ impl Webhook {
         let ca = scratch.path().join("webhook-ca.pem");
         let registries: Vec<_> = registries
             .iter()
-            .map(|host| json!({"host": host, "insecure": true}))
+            .map(|host| json!({"host": host, "insecureHTTP": true}))
             .collect();
         let config = scratch.write(
             "floe.yaml",
-            json!({"listen": address, "policies": policies, "registries": registries}).to_string(),
+            json!({
+                "apiVersion": "floe.dev/v1", "kind": "Settings",
+                "listen": address, "policies": [policies], "registries": registries,
+                "log": {"format": "text"},
+            })
+            .to_string(),
         );
         let mut command = Command::new(&*BINARY);
         command

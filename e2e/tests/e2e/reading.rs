@@ -9,7 +9,7 @@ use serde_json::Value;
 /// is ever asked: the policy matches none of them.
 const DOCUMENTS: [(&str, &str); 5] = [
     (
-        "merge keys and aliases",
+        "anchors and aliases",
         "apiVersion: apps/v1
 kind: Deployment
 metadata: { name: merged }
@@ -19,9 +19,9 @@ spec:
     metadata: { labels: *labels }
     spec:
       containers:
-        - &base { name: one, image: registry.example.com/base:1, tty: yes }
-        - { <<: *base, name: two }
-        - { <<: *base, name: three, image: registry.example.com/other:1 }
+        - { name: one, image: &image registry.example.com/base:1, tty: yes }
+        - { name: two, image: *image }
+        - { name: three, image: registry.example.com/other:1 }
 ",
     ),
     (
@@ -110,6 +110,29 @@ fn the_images_of_a_file_are_those_that_kubectl_would_send() {
         }
         assert_eq!(found, expected, "{what}");
     }
+}
+
+#[test]
+fn a_merge_key_that_kubectl_applies_is_refused_by_name_and_never_ignored() {
+    let scratch = Scratch::new();
+    let policies = elsewhere(&scratch);
+    let file = scratch.write(
+        "objects.yaml",
+        "apiVersion: v1
+kind: Pod
+metadata: { name: merged }
+spec:
+  containers:
+    - &base { name: one, image: registry.example.com/base:1 }
+    - { <<: *base, name: two }
+",
+    );
+    // Whoever ignored the key would see one image less than is sent.
+    let sent = images(&kubectl_sends(&file).unwrap());
+    assert_eq!(sent, ["registry.example.com/base:1"; 2]);
+    let verified = floe::verify(&policies, Some("default"), &["-f", file.to_str().unwrap()]);
+    assert_eq!(verified.code, 1, "{}", verified.text);
+    assert!(verified.text.contains("merge keys"), "{}", verified.text);
 }
 
 #[test]

@@ -1,0 +1,114 @@
+//! Manifests, wherever they come from.
+
+use super::pod;
+use crate::support::floe::Workshop;
+
+#[test]
+fn manifests_come_from_files_folders_lists_and_standard_input() {
+    let workshop = Workshop::new();
+    let (good, bad) = (workshop.good(), workshop.bad());
+    workshop.write("all/one.json", &pod("one", &[&good]));
+    workshop.write(
+        "all/deep/two.yaml",
+        &format!(
+            "# two documents\n---\n{}\n---\n{}\n",
+            pod("a", &[&good]),
+            pod("b", &[&good])
+        ),
+    );
+    workshop.write("all/deep/notes.txt", "not: [a manifest");
+    let list = format!(
+        r#"{{"apiVersion":"v1","kind":"List","items":[{},{}]}}"#,
+        pod("c", &[&good, &bad]),
+        pod("d", &[&bad])
+    );
+    workshop.write("all/list.yml", &list);
+    let run = workshop.verify(&["-f", "all", "--output", "json"]);
+    assert_eq!(run.code, 6, "{run:?}");
+    let report = run.json();
+    let images = report["images"].as_array().expect("a list");
+    assert_eq!(images.len(), 2, "each image is judged once: {report}");
+    let places = |image: &str| -> Vec<String> {
+        let found = images.iter().find(|i| i["reference"] == image);
+        found.expect("there")["uses"]
+            .as_array()
+            .expect("a list")
+            .iter()
+            .map(|place| {
+                format!("{} {} {}", place["file"], place["object"], place["field"]).replace('"', "")
+            })
+            .collect()
+    };
+    assert_eq!(
+        places(&good),
+        [
+            "all/deep/two.yaml Pod payments/a spec.containers[0]",
+            "all/deep/two.yaml Pod payments/b spec.containers[0]",
+            "all/list.yml Pod payments/c spec.containers[0]",
+            "all/one.json Pod payments/one spec.containers[0]",
+        ]
+    );
+    assert_eq!(
+        places(&bad),
+        [
+            "all/list.yml Pod payments/c spec.containers[1]",
+            "all/list.yml Pod payments/d spec.containers[0]",
+        ]
+    );
+    let words = [
+        "verify",
+        "-f",
+        "-",
+        "--layout",
+        "layout",
+        "--policy",
+        "policy.yaml",
+    ];
+    let run = workshop.run_with(&words, &pod("web", &[&bad]));
+    assert_eq!(run.code, 6, "{run:?}");
+    let place = "standard input: Pod payments/web: spec.containers[0] \"c0\": ";
+    assert!(run.out.starts_with(place), "{run:?}");
+}
+
+#[test]
+fn a_kind_that_is_not_covered_is_6_unless_it_is_allowed_by_name() {
+    let workshop = Workshop::new();
+    workshop.write(
+        "widget.yaml",
+        "apiVersion: example.com/v1\nkind: Widget\nmetadata: { name: w }\nspec: { image: x }\n",
+    );
+    let run = workshop.verify(&["-f", "widget.yaml", "--output", "json"]);
+    assert_eq!(
+        (run.code, run.codes()),
+        (6, vec!["kind-not-covered".into()])
+    );
+    let run = workshop.verify(&["-f", "widget.yaml"]);
+    assert!(
+        run.out.contains("--allow-uncovered Widget.example.com"),
+        "{run:?}"
+    );
+    let words = [
+        "-f",
+        "widget.yaml",
+        "--allow-uncovered",
+        "Widget.example.com",
+    ];
+    assert_eq!(workshop.verify(&words).code, 0);
+    let words = ["-f", "widget.yaml", "--allow-uncovered", "Widget"];
+    assert_eq!(workshop.verify(&words).code, 6);
+}
+
+#[test]
+fn what_is_no_reference_in_a_manifest_is_refused_and_the_rest_is_judged() {
+    let workshop = Workshop::new();
+    workshop.write(
+        "pod.json",
+        &pod("web", &["https://x/y", "", &workshop.good()]),
+    );
+    let run = workshop.verify(&["-f", "pod.json", "--output", "json"]);
+    assert_eq!(
+        (run.code, run.codes()),
+        (6, vec!["reference-invalid".into()])
+    );
+    assert_eq!(run.json()["images"].as_array().map(Vec::len), Some(3));
+}
