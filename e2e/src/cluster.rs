@@ -179,21 +179,6 @@ impl Cluster {
         );
     }
 
-    /// Deletes what is at a path.
-    ///
-    /// # Panics
-    ///
-    /// The API server does not do it.
-    pub fn delete(&self, path: &str) {
-        let answer = self.send(Method::DELETE, path, "", None);
-        assert!(
-            answer.status.is_success(),
-            "{path}: {}: {}",
-            answer.status,
-            answer.text()
-        );
-    }
-
     /// One request to the API server.
     ///
     /// # Panics
