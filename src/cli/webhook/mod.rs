@@ -170,6 +170,7 @@ fn serving(
         review_timeout: settings.review_timeout,
         body_bytes: settings.body_bytes,
         concurrent_reviews: settings.concurrent_reviews,
+        waiting_reviews: settings.waiting_reviews,
         connections: settings.connections,
         drain: settings.drain,
         records: Some((log, format)),
