@@ -1,6 +1,8 @@
 //! The whole pipeline over a registry that counts, stalls and lies: what is
 //! asked, how often, what is kept, and what each answer is worth.
 
+mod limits;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -406,77 +408,6 @@ async fn bytes_that_are_not_the_ones_asked_for_are_an_obstacle() {
     let asked = Asked::new(&registry, REPOSITORY, &image, one_key(&key));
     let verdict = asked.verify(&engine()).await;
     assert_inconclusive(&verdict, &["content-digest-mismatch"]);
-}
-
-#[tokio::test]
-async fn more_referrers_than_are_read_are_an_obstacle_that_names_the_cure() {
-    let key = Key::generate(KeyKind::P256);
-    let mut contents = RepositoryContents::new();
-    let image = contents.image("v1");
-    for number in 0..6 {
-        contents.attach(&image, &raw_bundle(format!("{{\"number\":{number}}}")));
-    }
-    let registry = serve(&contents).await;
-    let limits = |max_referrers, max_candidates| Limits {
-        max_referrers,
-        max_candidates,
-        ..Limits::default()
-    };
-    let asked = Asked::new(&registry, REPOSITORY, &image, one_key(&key));
-    for (limits, code) in [
-        (limits(4, 64), "too-many-referrers"),
-        (limits(100, 4), "too-many-documents"),
-    ] {
-        let verdict = asked.verify(&engine_with(limits)).await;
-        assert_eq!(codes(&verdict), [code, "document-malformed"].sorted());
-        assert!(verdict.is_inconclusive(), "{verdict:?}");
-    }
-    let verdict = asked.verify(&engine()).await;
-    assert_eq!(codes(&verdict), ["document-malformed", "signature-missing"]);
-}
-
-#[tokio::test]
-async fn attached_documents_are_read_up_to_a_budget_of_bytes() {
-    let key = Key::generate(KeyKind::P256);
-    let mut contents = RepositoryContents::new();
-    let image = contents.image("v1");
-    for number in 0..4 {
-        let filling = " ".repeat(1000 - 2);
-        contents.attach(&image, &raw_bundle(format!("{{{filling}{number}")));
-    }
-    let registry = serve(&contents).await;
-    let asked = Asked::new(&registry, REPOSITORY, &image, one_key(&key));
-    let limited = |max_attached_bytes| {
-        engine_with(Limits {
-            max_attached_bytes,
-            ..Limits::default()
-        })
-    };
-    let verdict = asked.verify(&limited(3999)).await;
-    assert!(verdict.is_inconclusive(), "{verdict:?}");
-    assert_eq!(
-        codes(&verdict),
-        ["document-malformed", "too-many-documents"]
-    );
-    assert_eq!(registry.count("/blobs/"), 3);
-    let verdict = asked.verify(&limited(4000)).await;
-    assert_eq!(codes(&verdict), ["document-malformed", "signature-missing"]);
-    // A signature that fits in counts beside those that do not.
-    contents.sign_bundle(&image, &key);
-    fill(&registry, REPOSITORY, &contents);
-    let verdict = asked.verify(&engine()).await;
-    assert_eq!(verdict.decision(), Decision::Allow, "{verdict:?}");
-}
-
-trait Sorted {
-    fn sorted(self) -> Self;
-}
-
-impl<const N: usize> Sorted for [&str; N] {
-    fn sorted(mut self) -> Self {
-        self.sort_unstable();
-        self
-    }
 }
 
 #[tokio::test]
