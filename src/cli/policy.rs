@@ -46,6 +46,9 @@ pub(super) fn run(arguments: &PolicyArguments) -> Result<Exit, Stop> {
         }
     }
     let set = compiled.bind(&materials);
+    for pair in set.weaker() {
+        blocks.push((Tone::Warning, format!("warning: {pair}")));
+    }
     let by_signature: Vec<_> = set
         .policies()
         .filter(|policy| policy.requirement.is_some())

@@ -182,7 +182,9 @@ impl Settings {
         let file: SettingsFile =
             serde_saphyr::from_str(text).map_err(|error| ConfigError::Syntax {
                 origin: origin.display().to_string(),
-                detail: error.to_string(),
+                // Without the lines around it: somebody may have written a
+                // password where it does not belong.
+                detail: error.without_snippet().to_string(),
             })?;
         let mut reader = Reader {
             folder: origin.parent().unwrap_or(Path::new("")),
@@ -462,11 +464,26 @@ mod tests {
             "listen: 127.0.0.1:1\nlisten: 127.0.0.1:2\n",
             "registries: [{host: a.test, insecureHttp: true}]\n",
             "policies: 5\n",
+            "---\nnoMatch: allow\n",
         ] {
             assert!(
                 matches!(parse(rest), Err(ConfigError::Syntax { .. })),
                 "{rest}"
             );
+        }
+    }
+
+    #[test]
+    fn what_does_not_belong_into_a_settings_file_is_not_quoted() {
+        for rest in [
+            "registries:\n  - host: a.test\n    password: canary\n",
+            "registries:\n  - host: a.test\n    auth: { token: canary }\n",
+            "registries: canary\n",
+            "policies:\n  - a\n password: canary\n",
+        ] {
+            let text = parse(rest).expect_err("no settings").to_string();
+            assert!(!text.contains("canary"), "{text}");
+            assert!(text.contains("settings.yaml"), "{text}");
         }
     }
 

@@ -154,13 +154,48 @@ impl ImagePattern {
     }
 
     pub(super) fn matches_name(&self, name: &Name) -> bool {
-        let name = name.as_bytes();
+        self.matches_bytes(name.as_bytes())
+    }
+
+    fn matches_bytes(&self, name: &[u8]) -> bool {
         match &self.0 {
             Kind::Any => true,
             Kind::Exact(text) => text.as_bytes() == name,
             Kind::Under(prefix) => name.starts_with(prefix.as_bytes()),
             Kind::Segments(segments) => segments_match(segments, name),
         }
+    }
+}
+
+/// Stands for the segments of a `**` where a pattern is matched by another; no
+/// name has it.
+const MANY: &str = "\u{2}";
+
+impl ImagePattern {
+    /// Whether it matches every name.
+    pub(super) const fn covers_everything(&self) -> bool {
+        matches!(self.0, Kind::Any)
+    }
+
+    /// Whether this matches everything that `other` matches. Says no where that
+    /// cannot be told from the two texts.
+    pub(super) fn covers(&self, other: &Self) -> bool {
+        // A star of the other is a character that only a star can match, and
+        // whatever it stands for is then matched too.
+        let other: String = match &other.0 {
+            Kind::Any => return matches!(self.0, Kind::Any),
+            Kind::Exact(text) => text.to_string(),
+            Kind::Under(prefix) => format!("{prefix}{MANY}"),
+            Kind::Segments(segments) => segments
+                .iter()
+                .map(|segment| match segment {
+                    Segment::Many => MANY,
+                    Segment::Host(text) | Segment::Path(text) => text,
+                })
+                .collect::<Vec<_>>()
+                .join("/"),
+        };
+        self.matches_bytes(other.as_bytes())
     }
 }
 
@@ -276,8 +311,8 @@ impl Segment {
     fn fits(&self, text: &[u8]) -> bool {
         match self {
             Self::Many => false,
-            Self::Host(pattern) => star_match(pattern.as_bytes(), text, b"."),
-            Self::Path(pattern) => star_match(pattern.as_bytes(), text, b""),
+            Self::Host(pattern) => star_match(pattern.as_bytes(), text, b".\x02"),
+            Self::Path(pattern) => star_match(pattern.as_bytes(), text, b"\x02"),
         }
     }
 }
@@ -334,5 +369,12 @@ impl NamePattern {
     /// Whether it matches the whole of `name`.
     pub fn matches(&self, name: &str) -> bool {
         star_match(self.0.as_bytes(), name.as_bytes(), b"")
+    }
+
+    /// Whether this matches everything that `other` matches.
+    pub(super) fn covers(&self, other: &Self) -> bool {
+        // The star of the other is a character like any other, which only a
+        // star matches.
+        self.matches(&other.0)
     }
 }

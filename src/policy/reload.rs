@@ -14,6 +14,9 @@ pub struct Reading {
     pub documents: Vec<PolicyDocument>,
     /// Files that are there and could not be read, each with one sentence why.
     pub unreadable: Vec<(PathBuf, String)>,
+    /// Folders without any policy file, or that cannot be listed. Each denies
+    /// everything, whatever the others hold: what it was to demand is not known.
+    pub missing: Vec<PathBuf>,
     /// Whether the list of files is complete. Only then does a file that is not
     /// in it remove its policies.
     pub complete: bool,
@@ -21,6 +24,9 @@ pub struct Reading {
 
 const NO_POLICY: &str = "no file of the folder holds a policy; to run without policies, put an \
                          empty TrustPolicyList there";
+
+const NO_FILE: &str = "has no policy any more, or cannot be read; to run without, put an empty \
+                       TrustPolicyList there";
 
 /// The last good text of every file.
 ///
@@ -63,9 +69,9 @@ impl Store {
     ///
     /// A file that stopped compiling, or cannot be read any more, keeps its last
     /// good text. One that never compiled denies what its `match` covers, and
-    /// everything if that cannot be read. Without any file everything is denied
-    /// (`policies-missing`), unless a file says so with an empty
-    /// `TrustPolicyList`.
+    /// everything if that cannot be read. Without any file, of one folder or of
+    /// all, everything is denied (`policies-missing`), unless a file says so with
+    /// an empty `TrustPolicyList`.
     pub fn reload(&mut self, reading: &Reading) -> Reloaded {
         let mut problems = Vec::new();
         let empty = reading.documents.is_empty() && reading.unreadable.is_empty();
@@ -156,6 +162,22 @@ impl Store {
             if !accepted.contains_key(origin) {
                 deny_all(&origin.display().to_string(), &mut stand_ins);
             }
+        }
+        for folder in &reading.missing {
+            let message = format!("{} {NO_FILE}", folder.display());
+            let name = PolicyName(folder.display().to_string().into());
+            let finding = Finding::violation(Code::PoliciesMissing, message.clone());
+            stand_ins.deny(
+                name,
+                Default::default(),
+                folder.display().to_string(),
+                finding,
+            );
+            problems.push(Problem {
+                origin: folder.display().to_string(),
+                path: String::new(),
+                message: NO_FILE.to_owned(),
+            });
         }
         let mut compiled = Compiled {
             entries: accepted.into_values().flatten().collect(),

@@ -5,6 +5,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use futures_util::stream::{self, StreamExt as _};
@@ -26,6 +27,8 @@ struct Look<'a, S> {
     image: &'a PinnedReference,
     limits: &'a Limits,
     deadline: Instant,
+    /// Bytes of blobs that may still be read.
+    bytes_left: AtomicU64,
 }
 
 /// Documents and gaps, as they come in.
@@ -48,6 +51,7 @@ pub(super) async fn look(
         image,
         limits,
         deadline,
+        bytes_left: AtomicU64::new(limits.max_attached_bytes),
     };
     let (location, found) = match question {
         Question::Attached(Location::Referrers) => (Location::Referrers, look.referrers().await),
@@ -225,6 +229,17 @@ impl<S: Source> Look<'_, S> {
         limit: u64,
         make: impl FnOnce(Content) -> Document,
     ) -> Found {
+        // A blob over its own limit is refused by the source, unread.
+        if descriptor.size <= limit && !self.may_read(descriptor.size) {
+            return Found::blocked(Obstacle::new(
+                ObstacleKind::TooManyDocuments,
+                format!(
+                    "more than {} bytes of signatures and attestations are attached to {}; \
+                     remove some of them",
+                    self.limits.max_attached_bytes, self.image
+                ),
+            ));
+        }
         let repository = self.image.repository();
         match self
             .source
@@ -234,6 +249,16 @@ impl<S: Source> Look<'_, S> {
             Ok(content) => Found::document(make(content)),
             Err(error) => Found::blocked(missing_is_an_obstacle(&error)),
         }
+    }
+
+    /// Takes `bytes` from what may still be read. No source returns more of a
+    /// blob than its descriptor says.
+    fn may_read(&self, bytes: u64) -> bool {
+        self.bytes_left
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
+                left.checked_sub(bytes)
+            })
+            .is_ok()
     }
 
     /// "Nothing there" counts only where the image itself can be seen with the

@@ -17,6 +17,10 @@ pub struct Limits {
     pub max_referrers: usize,
     /// Attached manifests that are read for one image, the likeliest first.
     pub max_candidates: usize,
+    /// Bytes of signatures and attestations that one flight reads. Without a
+    /// bound on their sum, whoever can push could fill the memory with
+    /// attachments that are each within their own.
+    pub max_attached_bytes: u64,
     /// Requests of one flight that are under way at once.
     pub parallel_requests: usize,
     /// Flights under way for one registry at once; one more is an obstacle.
@@ -46,6 +50,7 @@ impl Default for Limits {
             warning_patience: Duration::from_millis(200),
             max_referrers: 1000,
             max_candidates: 64,
+            max_attached_bytes: 32 * 1024 * 1024,
             parallel_requests: 32,
             flights_per_registry: 512,
             flights_per_namespace: 256,

@@ -23,6 +23,7 @@ fn folder(files: &[(&str, &str)]) -> Reading {
             })
             .collect(),
         unreadable: Vec::new(),
+        missing: Vec::new(),
         complete: true,
     }
 }
@@ -187,4 +188,21 @@ fn the_hash_in_force_follows_the_text_and_nothing_else() {
     let changed = hash(store.reload(&folder(&[("a.yaml", &other), ("b.yaml", &b)])));
     assert_eq!(same, comment);
     assert_ne!(same, changed);
+}
+
+#[test]
+fn a_folder_without_a_policy_denies_beside_others_that_have_some() {
+    let mut store = started();
+    let (a, b) = (policy("a", "{}"), policy("b", "{}"));
+    let mut reading = folder(&[("a.yaml", &a), ("b.yaml", &b)]);
+    reading.missing.push("base".into());
+    let reloaded = store.reload(&reading);
+    assert_eq!(
+        applying(&reloaded, "x.example/x"),
+        ["a", "b", "base policies-missing"]
+    );
+    assert_eq!(reloaded.problems.len(), 1);
+    reading.missing.clear();
+    let reloaded = store.reload(&reading);
+    assert_eq!(applying(&reloaded, "x.example/x"), ["a", "b"]);
 }

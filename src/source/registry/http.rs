@@ -25,9 +25,13 @@ const MAX_HOPS: usize = 5;
 /// connection is used again without a new look at its address.
 #[derive(Debug)]
 pub(super) struct Http {
-    /// Registries themselves.
+    /// Registries themselves, where the configuration names them.
     home: Client,
     home_rule: Rule,
+    /// Registries that it does not name: another port of a machine that it
+    /// names is another registry.
+    stranger: Client,
+    stranger_rule: Rule,
     /// Where registries lead.
     elsewhere: Client,
     /// Registries with their own certificate authorities.
@@ -98,6 +102,10 @@ impl Http {
                 Rule::NotHere(Arc::new(names))
             }
         };
+        let stranger_rule = match options.loopback {
+            Loopback::PlainHttp => Rule::Anywhere,
+            Loopback::Configured => Rule::NotHere(Arc::default()),
+        };
         let common = tls::config(&tls::roots(&options.roots)?)?;
         let client = |rule: &Rule, tls: &rustls::ClientConfig| {
             let resolver = CheckedResolver {
@@ -117,6 +125,8 @@ impl Http {
         }
         Ok(Self {
             home: client(&home_rule, &common)?,
+            stranger: client(&stranger_rule, &common)?,
+            stranger_rule,
             elsewhere: client(&Rule::PublicOnly, &common)?,
             named: client(&Rule::Anywhere, &common)?,
             own,
@@ -251,6 +261,9 @@ impl Http {
         let host = url.host_str().unwrap_or_default();
         let bare = host.trim_start_matches('[').trim_end_matches(']');
         let (client, rule) = match place {
+            Place::Own if !self.hosts.contains_key(registry) => {
+                (&self.stranger, &self.stranger_rule)
+            }
             Place::Own => (
                 self.own.get(registry).unwrap_or(&self.home),
                 &self.home_rule,

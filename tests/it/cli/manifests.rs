@@ -93,7 +93,15 @@ fn a_kind_that_is_not_covered_is_6_unless_it_is_allowed_by_name() {
         "--allow-uncovered",
         "Widget.example.com",
     ];
-    assert_eq!(workshop.verify(&words).code, 0);
+    // Passed over, it leaves nothing to verify, which is not a success.
+    let run = workshop.verify(&words);
+    assert_eq!((run.code, run.out.as_str()), (64, ""), "{run:?}");
+    assert!(run.err.contains("name no image"), "{run:?}");
+    workshop.write("pod.json", &pod("web", &[&workshop.good()]));
+    let beside = [&words as &[&str], &["-f", "pod.json"]].concat();
+    let run = workshop.verify(&beside);
+    assert_eq!(run.code, 0, "{run:?}");
+    assert!(run.out.contains("Widget.example.com"), "{run:?}");
     let words = ["-f", "widget.yaml", "--allow-uncovered", "Widget"];
     assert_eq!(workshop.verify(&words).code, 6);
 }
