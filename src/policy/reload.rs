@@ -14,6 +14,9 @@ pub struct Reading {
     pub documents: Vec<PolicyDocument>,
     /// Files that are there and could not be read, each with one sentence why.
     pub unreadable: Vec<(PathBuf, String)>,
+    /// Folders in which there is no file at all: a mount that is gone, mostly,
+    /// and never a permission.
+    pub emptied: Vec<PathBuf>,
     /// Whether the list of files is complete. Only then does a file that is not
     /// in it remove its policies.
     pub complete: bool,
@@ -21,6 +24,12 @@ pub struct Reading {
 
 const NO_POLICY: &str = "no file of the folder holds a policy; to run without policies, put an \
                          empty TrustPolicyList there";
+
+const EMPTY_FOLDER: &str = "the folder of policies is empty; to run without policies, put an \
+                            empty TrustPolicyList there";
+
+const BLANK: &str = "the file had policies and holds none any more; remove the file, or put an \
+                     empty TrustPolicyList there";
 
 /// The last good text of every file.
 ///
@@ -63,16 +72,15 @@ impl Store {
     ///
     /// A file that stopped compiling, or cannot be read any more, keeps its last
     /// good text. One that never compiled denies what its `match` covers, and
-    /// everything if that cannot be read. Without any file everything is denied
-    /// (`policies-missing`), unless a file says so with an empty
+    /// everything if that cannot be read. Without any file, or with a folder that
+    /// is empty, everything is denied (`policies-missing`), unless a file says so with an empty
     /// `TrustPolicyList`.
     pub fn reload(&mut self, reading: &Reading) -> Reloaded {
         let mut problems = Vec::new();
         let empty = reading.documents.is_empty() && reading.unreadable.is_empty();
         if empty {
             let message = if reading.complete {
-                "the folder of policies is empty; to run without policies, put an empty \
-                 TrustPolicyList there"
+                EMPTY_FOLDER
             } else {
                 "the folder of policies cannot be read"
             };
@@ -91,6 +99,13 @@ impl Store {
                 origin: origin.display().to_string(),
                 path: String::new(),
                 message: why.clone(),
+            });
+        }
+        for folder in &reading.emptied {
+            problems.push(Problem {
+                origin: folder.display().to_string(),
+                path: String::new(),
+                message: EMPTY_FOLDER.to_owned(),
             });
         }
         let present = |origin: &PathBuf| {
@@ -123,8 +138,13 @@ impl Store {
             }
         }
         let mut failed = Vec::new();
+        let mut blank = Vec::new();
         for document in changed {
             match entries(document).and_then(|found| free(found, &names)) {
+                // A file that is being written is empty for a moment.
+                Ok(found) if found.is_empty() && self.had_policies(document) => {
+                    blank.push(document);
+                }
                 Ok(found) => {
                     claim(&found, &mut names);
                     accepted.insert(document.origin.clone(), found);
@@ -136,6 +156,15 @@ impl Store {
                     failed.push(document);
                 }
             }
+        }
+        // Where nothing else is left, the folder as a whole has become empty.
+        if accepted.values().any(|found| !found.is_empty()) {
+            problems.extend(blank.iter().map(|document| Problem {
+                origin: document.origin.display().to_string(),
+                path: String::new(),
+                message: BLANK.to_owned(),
+            }));
+            failed.extend(blank);
         }
         let mut stand_ins = Compiled::default();
         for document in failed {
@@ -161,6 +190,14 @@ impl Store {
             entries: accepted.into_values().flatten().collect(),
         };
         compiled.entries.append(&mut stand_ins.entries);
+        // The policies of the other folders alone would admit what those of this
+        // one were there to refuse.
+        for folder in &reading.emptied {
+            let origin = folder.display().to_string();
+            let finding = Finding::violation(Code::PoliciesMissing, EMPTY_FOLDER);
+            let name = PolicyName(origin.as_str().into());
+            compiled.deny(name, Default::default(), origin, finding);
+        }
         if compiled.is_empty() && !reading.documents.iter().any(says_empty) {
             problems.push(Problem {
                 origin: "policies".to_owned(),
@@ -170,6 +207,18 @@ impl Store {
             compiled = Compiled::denying(Finding::violation(Code::PoliciesMissing, NO_POLICY));
         }
         Reloaded { compiled, problems }
+    }
+}
+
+impl Store {
+    /// Whether a file that says nothing any more had policies, and does not say
+    /// that there are to be none.
+    fn had_policies(&self, document: &PolicyDocument) -> bool {
+        let before = self.good.get(&document.origin);
+        before
+            .and_then(|text| good_entries(&document.origin, text).ok())
+            .is_some_and(|found| !found.is_empty())
+            && !says_empty(document)
     }
 }
 

@@ -81,8 +81,11 @@ impl Poll {
                 reading.complete = false;
                 continue;
             };
+            if found.is_empty() {
+                reading.emptied.push(path.clone());
+            }
             for origin in found {
-                match files::text(&origin) {
+                match files::regular_text(&origin) {
                     Ok(text) => reading.documents.push(PolicyDocument { origin, text }),
                     Err(why) => reading.unreadable.push((origin, why.to_string())),
                 }
@@ -166,6 +169,50 @@ mod tests {
         if let Some(gone) = ready(gone) {
             assert!(!broken(&gone).is_empty(), "nothing may be admitted by this");
         }
+    }
+
+    #[test]
+    fn one_of_two_folders_that_becomes_empty_denies_like_a_single_one() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (strict, broad) = (folder.path().join("strict"), folder.path().join("broad"));
+        for (path, name) in [(&strict, "strict"), (&broad, "broad")] {
+            std::fs::create_dir(path).expect("a folder");
+            std::fs::write(path.join("a.yaml"), GOOD.replace("pinned", name)).expect("written");
+        }
+        let mut poll =
+            Poll::start(&[strict.clone(), broad.clone()], NoMatch::Deny).expect("it compiles");
+        assert!(ready(poll.poll()).is_some());
+        std::fs::remove_file(strict.join("a.yaml")).expect("removed");
+        let without = ready(poll.poll()).expect("a change");
+        assert_eq!(broken(&without), ["policies-missing"]);
+        assert_eq!(poll.reported.len(), 1);
+        std::fs::write(strict.join("a.yaml"), GOOD).expect("written");
+        assert_eq!(broken(&ready(poll.poll()).expect("a change")).len(), 0);
+    }
+
+    #[test]
+    fn a_pipe_in_a_folder_is_refused_and_never_waited_for() {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("a.yaml"), GOOD).expect("written");
+        let paths = [folder.path().to_owned()];
+        let mut poll = Poll::start(&paths, NoMatch::Deny).expect("it compiles");
+        assert!(ready(poll.poll()).is_some());
+        let made = std::process::Command::new("mkfifo")
+            .arg(folder.path().join("b.yaml"))
+            .status()
+            .expect("mkfifo");
+        assert!(made.success());
+        let with = ready(poll.poll()).expect("a change");
+        assert_eq!(broken(&with), ["policy-invalid"]);
+        assert!(
+            poll.reported[0].to_string().contains("not a regular file"),
+            "{:?}",
+            poll.reported
+        );
+        let Err(Stop::Failed(error)) = Poll::start(&paths, NoMatch::Deny) else {
+            panic!("it starts");
+        };
+        assert!(format!("{error:#}").contains("not a regular file"));
     }
 
     #[test]
