@@ -195,7 +195,8 @@ pub enum KeyError {
     /// RSA modulus outside the accepted range.
     #[error("the RSA key has {0} bits; 2048 to 8192 are accepted")]
     RsaSize(usize),
-    /// The numbers are not a key: a point off the curve, an even exponent.
+    /// The numbers are not a key that binds anybody: a point off the curve or of
+    /// small order, an exponent that is even or 1.
     #[error("the numbers in the block are not a usable {0} public key; generate the key again")]
     Invalid(&'static str),
 }

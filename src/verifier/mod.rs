@@ -13,6 +13,7 @@ mod cache;
 mod flight;
 mod gather;
 mod limits;
+mod memory;
 mod runtime;
 
 pub use cache::Stats;
@@ -36,6 +37,7 @@ use crate::trust::establish;
 use crate::verdict::{Decision, Enforcement, Outcome, Subject, Verdict};
 use cache::{Caches, EvidenceKey, Kept, Question};
 use flight::{Boarding, Capacity, Flights, Place};
+use memory::{Account, Memory};
 
 /// One image to be judged.
 #[derive(Debug, Clone, Copy)]
@@ -79,6 +81,7 @@ struct Inner<S, R> {
     tags: Flights<TagKey, Result<Digest, Obstacle>>,
     registries: Capacity<Registry>,
     namespaces: Capacity<Arc<str>>,
+    memory: Arc<Memory>,
 }
 
 /// How many documents are judged before other tasks of the thread get a turn.
@@ -95,6 +98,7 @@ impl<S: Source, R: Runtime> Verifier<S, R> {
                 tags: Flights::new(),
                 registries: Capacity::new(limits.flights_per_registry),
                 namespaces: Capacity::new(limits.flights_per_namespace),
+                memory: Arc::new(Memory::new(&limits)),
                 source,
                 runtime,
                 limits,
@@ -254,6 +258,7 @@ impl<S: Source, R: Runtime> Inner<S, R> {
         Ok(Places {
             _at_registry: at_registry,
             _in_namespace: in_namespace,
+            account: self.memory.account(request.subject.namespace.as_ref()),
         })
     }
 
@@ -313,17 +318,18 @@ impl<S: Source, R: Runtime> Inner<S, R> {
         self.caches.stats.flight();
         let inner = Arc::clone(self);
         async move {
-            let _places = places;
             let deadline = inner.budget();
             let looking = gather::look(
                 &inner.source,
                 &key.image,
                 key.question,
                 &inner.limits,
+                &places.account,
                 deadline,
             );
             let found = Arc::new(looking.await);
             inner.caches.keep(&key, &found, inner.runtime.now());
+            drop(places);
             found
         }
     }
@@ -357,6 +363,7 @@ impl<S: Source, R: Runtime> Inner<S, R> {
 struct Places {
     _at_registry: Place<Registry>,
     _in_namespace: Option<Place<Arc<str>>>,
+    account: Account,
 }
 
 /// One image on its way to a verdict.

@@ -37,6 +37,8 @@ pub(super) struct Shared<S, R> {
     pub(super) review_timeout: Duration,
     pub(super) body_timeout: Duration,
     pub(super) body_bytes: usize,
+    /// Memory for large bodies, in units of its own.
+    pub(super) large_bodies: Semaphore,
     pub(super) client_certificates: bool,
 }
 
@@ -124,21 +126,17 @@ impl<S: Source, R: Runtime> Shared<S, R> {
             );
         }
         let Ok(permit) = self.reviews.try_acquire() else {
-            let mut answer = text(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "too many reviews at the same time; try again\n",
-            );
-            answer
-                .headers_mut()
-                .insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));
-            return answer;
+            return try_again("too many reviews at the same time; try again\n");
         };
         let timeout = patience(request.uri().query())
             .map_or(self.review_timeout, |limit| limit.min(self.review_timeout));
         let received = Instant::now();
-        let body = read(request.into_body(), self.body_bytes);
-        let body = match tokio::time::timeout(self.body_timeout, body).await {
+        let body = read(request.into_body(), self.body_bytes, &self.large_bodies);
+        let (body, _room) = match tokio::time::timeout(self.body_timeout, body).await {
             Ok(Ok(body)) => body,
+            Ok(Err(BodyError::NoRoom)) => {
+                return try_again("too many large reviews at the same time; try again\n");
+            }
             Ok(Err(BodyError::TooLarge)) => {
                 return text(
                     StatusCode::PAYLOAD_TOO_LARGE,
@@ -247,6 +245,14 @@ impl<S: Source, R: Runtime> Shared<S, R> {
         record.write(*format, &mut line);
         sink.write(&line);
     }
+}
+
+fn try_again(words: &'static str) -> Answer {
+    let mut answer = text(StatusCode::SERVICE_UNAVAILABLE, words);
+    answer
+        .headers_mut()
+        .insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));
+    answer
 }
 
 fn overloaded() -> Finding {

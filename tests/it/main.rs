@@ -13,6 +13,8 @@ mod architecture;
 mod cli;
 mod establish;
 #[cfg(feature = "webhook")]
+mod floods;
+#[cfg(feature = "webhook")]
 mod gather;
 mod layout;
 #[cfg(feature = "webhook")]

@@ -87,7 +87,7 @@ impl Poll {
             }
         }
         for origin in found {
-            match files::text(&origin) {
+            match files::regular_text(&origin) {
                 Ok(text) => reading.documents.push(PolicyDocument { origin, text }),
                 Err(why) => reading.unreadable.push((origin, why.to_string())),
             }
@@ -201,6 +201,31 @@ mod tests {
         assert_eq!((emptied.policies().len(), broken(&emptied).len()), (1, 0));
         std::fs::write(&file, text).expect("written");
         assert_eq!(ready(poll.poll()).expect("a change").policies().len(), 2);
+    }
+
+    #[test]
+    fn a_pipe_in_a_folder_is_refused_and_never_waited_for() {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("a.yaml"), GOOD).expect("written");
+        let paths = [folder.path().to_owned()];
+        let mut poll = Poll::start(&paths, NoMatch::Deny).expect("it compiles");
+        assert!(ready(poll.poll()).is_some());
+        let made = std::process::Command::new("mkfifo")
+            .arg(folder.path().join("b.yaml"))
+            .status()
+            .expect("mkfifo");
+        assert!(made.success());
+        let with = ready(poll.poll()).expect("a change");
+        assert_eq!(broken(&with), ["policy-invalid"]);
+        assert!(
+            poll.reported[0].to_string().contains("not a regular file"),
+            "{:?}",
+            poll.reported
+        );
+        let Err(Stop::Failed(error)) = Poll::start(&paths, NoMatch::Deny) else {
+            panic!("it starts");
+        };
+        assert!(format!("{error:#}").contains("not a regular file"));
     }
 
     #[test]
