@@ -15,7 +15,7 @@ mod tests;
 mod text;
 
 use remedy::remedy;
-pub use text::Detail;
+pub use text::{Detail, Wording};
 
 /// Version of the report's format.
 pub const API_VERSION: &str = "floe.dev/v1";

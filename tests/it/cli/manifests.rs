@@ -71,6 +71,24 @@ fn manifests_come_from_files_folders_lists_and_standard_input() {
 }
 
 #[test]
+fn a_manifest_with_a_field_of_another_type_is_named_with_its_own_line() {
+    let workshop = Workshop::new();
+    workshop.write(
+        "two.yaml",
+        "apiVersion: v1\nkind: Service\n---\napiVersion: v1\nkind: Pod\nspec: { containers: 5 }\n",
+    );
+    let run = workshop.verify(&["-f", "two.yaml"]);
+    assert_eq!(
+        (run.code, run.err.as_str()),
+        (
+            1,
+            "floe: two.yaml: line 4: the object cannot be read as Pod: invalid type: integer `5`, \
+             expected a sequence\n"
+        )
+    );
+}
+
+#[test]
 fn a_kind_that_is_not_covered_is_6_unless_it_is_allowed_by_name() {
     let workshop = Workshop::new();
     workshop.write(
