@@ -145,7 +145,11 @@ impl<'a> Request<'a> {
         let kind = review.kind.as_deref().unwrap_or_default();
         if api_version != API_VERSION || kind != KIND {
             return Err(ReviewError::Protocol {
-                found: clip(&format!("{kind:?} of {api_version:?}"), 200).into_owned(),
+                found: if kind.is_empty() && api_version.is_empty() {
+                    "neither kind nor apiVersion".to_owned()
+                } else {
+                    clip(&format!("{kind:?} of {api_version:?}"), 200).into_owned()
+                },
             });
         }
         let request = review.request.ok_or_else(|| ReviewError::Unanswerable {

@@ -92,7 +92,7 @@ pub enum ReferenceError {
     #[error("{0:?} looks like an image ID; name a repository")]
     ImageId(String),
     /// What stands behind `@` is not a digest.
-    #[error("the part behind @ is not a digest")]
+    #[error(transparent)]
     Digest(#[from] DigestError),
 }
 

@@ -30,10 +30,13 @@ pub(super) struct Account {
     held: Mutex<Held>,
 }
 
+/// One document's place among all, and among those of its namespace.
+type Room = (Place<()>, Option<Place<Arc<str>>>);
+
 #[derive(Default)]
 struct Held {
     large: u64,
-    places: Vec<(Place<()>, Option<Place<Arc<str>>>)>,
+    places: Vec<Room>,
 }
 
 /// Why there is no room for a document.

@@ -23,6 +23,8 @@ pub(super) struct Poll {
     in_force: Option<Digest>,
     /// The problems that were last reported, so that each is reported once.
     reported: Vec<Problem>,
+    /// The keys that could not be had, as they were last reported.
+    without_keys: Vec<String>,
 }
 
 impl Poll {
@@ -45,6 +47,7 @@ impl Poll {
             first: Some(compiled),
             in_force: None,
             reported: Vec::new(),
+            without_keys: Vec::new(),
         })
     }
 
@@ -59,9 +62,12 @@ impl Poll {
             }
         };
         // Keys are read each time: they change without their policy.
-        let policies = compiled
-            .bind(&roots::read(&compiled.materials()))
-            .with_no_match(self.no_match);
+        let references = compiled.materials();
+        let materials = roots::read(&references);
+        let missing = references.iter().filter_map(|key| materials.get(key));
+        let missing = missing.filter_map(|found| found.as_ref().err().cloned());
+        self.report_keys(missing.collect());
+        let policies = compiled.bind(&materials).with_no_match(self.no_match);
         let hash = policies.hash();
         if self.in_force == Some(hash) {
             return None;
@@ -93,6 +99,19 @@ impl Poll {
             }
         }
         reading
+    }
+
+    fn report_keys(&mut self, missing: Vec<String>) {
+        if missing == self.without_keys {
+            return;
+        }
+        for problem in &missing {
+            tracing::error!(%problem, "a key cannot be had; what needs it is refused");
+        }
+        if missing.is_empty() {
+            tracing::info!("all keys can be had");
+        }
+        self.without_keys = missing;
     }
 
     fn report(&mut self, problems: Vec<Problem>) {

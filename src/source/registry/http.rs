@@ -333,6 +333,10 @@ pub(super) fn broken(
     place: Place,
 ) -> SourceError {
     let host = url.host_str().unwrap_or_default();
+    let named = match url.port() {
+        Some(port) => format!("{host}:{port}"),
+        None => host.to_owned(),
+    };
     let error = error.without_url();
     let mut cause: Option<&(dyn std::error::Error + 'static)> = error.source();
     let mut deepest = String::new();
@@ -351,9 +355,9 @@ pub(super) fn broken(
     };
     SourceError::Unreachable {
         detail: if deepest.is_empty() {
-            format!("{host} {verb}")
+            format!("{named} {verb}")
         } else {
-            format!("{host} {verb}: {deepest}")
+            format!("{named} {verb}: {deepest}")
         },
     }
 }
