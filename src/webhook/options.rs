@@ -91,7 +91,7 @@ impl ServeOptions {
             certificate,
             client_ca: None,
             policies,
-            poll: Duration::from_secs(5),
+            poll: defaults.poll,
             review_timeout: defaults.review_timeout,
             body_timeout: Duration::from_secs(5),
             body_bytes: defaults.body_bytes,
@@ -133,6 +133,7 @@ impl ServeOptions {
             waiting_reviews: settings.waiting_reviews,
             connections: settings.connections,
             drain: settings.drain,
+            poll: settings.poll,
             ..Self::new(settings.listen, certificate, policies)
         }
     }

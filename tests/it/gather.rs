@@ -28,7 +28,7 @@ async fn serve(contents: &RepositoryContents) -> Hostile {
     registry
 }
 
-fn fill(registry: &Hostile, repository: &str, contents: &RepositoryContents) {
+pub(crate) fn fill(registry: &Hostile, repository: &str, contents: &RepositoryContents) {
     for bytes in contents.blobs.values() {
         registry.push_blob(bytes.clone());
     }
@@ -100,7 +100,7 @@ fn assert_inconclusive(verdict: &Verdict, expected: &[&str]) {
     assert_eq!(codes(verdict), expected, "{verdict:?}");
 }
 
-fn signed(key: &Key) -> (RepositoryContents, Image) {
+pub(crate) fn signed(key: &Key) -> (RepositoryContents, Image) {
     let mut contents = RepositoryContents::new();
     let image = contents.image("v1");
     contents.sign_bundle(&image, key);

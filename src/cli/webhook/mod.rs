@@ -173,6 +173,7 @@ fn serving(
         waiting_reviews: settings.waiting_reviews,
         connections: settings.connections,
         drain: settings.drain,
+        poll: settings.poll,
         records: Some((log, format)),
         ..ServeOptions::new(settings.listen, certificate, poll)
     }
