@@ -225,13 +225,17 @@ impl Compiled {
                         None => Err(Arc::from(format!("{reference} was not read"))),
                     },
                 };
-                let material = material.map(|material| set.intern(material));
+                let material: Result<_, Arc<str>> = material.map(|material| set.intern(material));
                 match &material {
                     Ok(id) => {
                         hashed.push(1);
                         hashed.extend_from_slice(set.materials[id.0].fingerprint().as_bytes());
                     }
-                    Err(_) => hashed.push(0),
+                    // The reason is part of every denial.
+                    Err(why) => {
+                        hashed.push(0);
+                        hashed.extend_from_slice(Digest::sha256(why.as_bytes()).as_bytes());
+                    }
                 }
                 let name = Arc::clone(name);
                 authorities.push(Authority { name, material });

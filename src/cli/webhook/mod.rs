@@ -18,7 +18,7 @@ use crate::config::{LogFormat, Settings};
 use crate::source::registry::Registry;
 use crate::telemetry::{self, RecordFormat, Sink, SinkHandle};
 use crate::verifier::{Limits, Tokio, Verifier};
-use crate::webhook::{ServeOptions, ServingCertificate, start};
+use crate::webhook::{ServeOptions, start};
 
 /// Serve admission reviews over HTTPS.
 ///
@@ -145,36 +145,15 @@ fn serving(
     mut policies: policies::Poll,
     log: SinkHandle,
 ) -> ServeOptions {
-    let certificate = match &settings.tls.certificate {
-        Some((chain, key)) => ServingCertificate::Files {
-            chain: chain.clone(),
-            key: key.clone(),
-        },
-        None => {
-            let mut names: Vec<_> = ["localhost", "127.0.0.1", "::1"].map(String::from).into();
-            names.extend(arguments.tls_name.iter().cloned());
-            ServingCertificate::SelfSigned {
-                names,
-                ca_out: arguments.ca_out.clone(),
-            }
-        }
-    };
     let format = match settings.log_format {
         LogFormat::Json => RecordFormat::Json,
         LogFormat::Text => RecordFormat::Text,
     };
     let poll = Box::new(move || policies.poll());
+    let mut names: Vec<_> = ["localhost", "127.0.0.1", "::1"].map(String::from).into();
+    names.extend(arguments.tls_name.iter().cloned());
     ServeOptions {
-        metrics_listen: settings.metrics_listen,
-        client_ca: settings.tls.client_ca.clone(),
-        review_timeout: settings.review_timeout,
-        body_bytes: settings.body_bytes,
-        concurrent_reviews: settings.concurrent_reviews,
-        waiting_reviews: settings.waiting_reviews,
-        connections: settings.connections,
-        drain: settings.drain,
-        poll: settings.poll,
         records: Some((log, format)),
-        ..ServeOptions::new(settings.listen, certificate, poll)
+        ..ServeOptions::from_settings(settings, names, arguments.ca_out.clone(), poll)
     }
 }
