@@ -1,6 +1,7 @@
 //! The whole pipeline over a registry that counts, stalls and lies: what is
 //! asked, how often, what is kept, and what each answer is worth.
 
+mod answers;
 mod limits;
 
 use std::sync::Arc;

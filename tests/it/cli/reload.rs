@@ -131,8 +131,46 @@ async fn a_key_that_changes_or_goes_takes_effect_on_known_images_too() {
     webhook.until_verdict(&good, "allowed").await;
     fs::remove_file(&file).expect("removed");
     webhook.until_verdict(&good, "key-unavailable").await;
+    // A denial says what is wrong now, not what was wrong at first.
+    workshop.write("key.pub", "no key");
+    until(|| async { webhook.ask(&good).await.to_string().contains("PEM") }).await;
     workshop.write("key.pub", &workshop.key.pem());
     webhook.until_verdict(&good, "allowed").await;
     // The evidence was fetched once, whatever became of the key.
     assert_eq!(registry.count("/referrers/"), 1);
+}
+
+#[tokio::test]
+async fn what_is_on_this_machine_is_asked_only_if_it_is_configured() {
+    let workshop = Workshop::new();
+    let (configured, good, _) = registry(&workshop.key).await;
+    let (other, elsewhere, _) = registry(&workshop.key).await;
+    let webhook = Webhook::start(&workshop, &["policy.yaml"], &[configured.host()]).await;
+    assert_eq!(webhook.verdict(&good).await, "allowed");
+    let port = other.address().port();
+    let here = [
+        elsewhere.clone(),
+        elsewhere.replace("127.0.0.1", "localhost"),
+        elsewhere.replace("127.0.0.1", "[::1]"),
+        elsewhere.replace("127.0.0.1", "0.0.0.0"),
+        elsewhere.replace("127.0.0.1", "127.1"),
+        elsewhere.replace("127.0.0.1", "[::ffff:127.0.0.1]"),
+        elsewhere.replace("127.0.0.1", "app.localhost"),
+        elsewhere.replace(&format!("127.0.0.1:{port}"), "169.254.169.254"),
+        elsewhere.replace(&format!(":{port}"), ""),
+    ];
+    for image in here {
+        assert_eq!(
+            webhook.verdict(&image).await,
+            "registry-not-permitted",
+            "{image}"
+        );
+    }
+    assert_eq!(other.requests(), []);
+    // The command line is for people at their own machine.
+    let words = ["verify", elsewhere.as_str(), "--policy", "policy.yaml"];
+    let mut command = workshop.command(&words);
+    let run = tokio::task::spawn_blocking(move || command.output());
+    let run = run.await.expect("ended").expect("ran");
+    assert_eq!(run.status.code(), Some(0), "{run:?}");
 }
