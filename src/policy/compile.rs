@@ -84,6 +84,15 @@ pub(super) fn entries(document: &PolicyDocument) -> Result<Vec<Entry>, Vec<Probl
             message: error.to_string(),
         }]
     })?;
+    // A file that is being written is empty for a moment. Taken for "no policy",
+    // it would take what it held out of force.
+    if found.is_empty() && !yaml::explicitly_empty(&document.text) {
+        return Err(vec![Problem {
+            origin: origin.to_string(),
+            path: String::new(),
+            message: "holds no policy; write one, or remove the file".to_owned(),
+        }]);
+    }
     let folder = document.origin.parent().unwrap_or(Path::new(""));
     let file = |path: &str| folder.join(path).to_string_lossy().into_owned();
     let mut entries = Vec::with_capacity(found.len());
