@@ -14,7 +14,8 @@ use crate::verifier::{Limits, Tokio, Verifier};
 #[derive(Debug, Default, Args)]
 pub(super) struct RegistryArguments {
     /// A registry to be asked over plain HTTP. May be given several times.
-    /// Registries on this machine are asked so anyway.
+    /// `floe verify` asks registries on this machine so anyway, `floe webhook`
+    /// only where they are named.
     #[arg(long, value_name = "HOST")]
     insecure_registry: Vec<Host>,
 
