@@ -192,3 +192,24 @@ async fn one_address_that_sends_slowly_leaves_places_for_others() {
     );
     drop(held);
 }
+
+#[tokio::test]
+async fn a_manifest_that_is_broken_by_a_long_text_is_described_in_a_short_one() {
+    let key = Key::generate(KeyKind::P256);
+    let mut contents = RepositoryContents::new();
+    let image = contents.image("v1");
+    let registry = serve(&contents).await;
+    let broken = format!(
+        r#"{{"schemaVersion":2,"config":{{"mediaType":"a/b","size":"{}"}},"layers":[]}}"#,
+        "x".repeat(3_000_000)
+    );
+    let tag = format!("sha256-{}.sig", image.digest.hex());
+    let media_type = "application/vnd.oci.image.manifest.v1+json";
+    registry.push_manifest(REPOSITORY, Some(&tag), media_type, broken);
+    let asked = Asked::new(&registry, REPOSITORY, &image, one_key(&key));
+    let verdict = asked.verify(&engine_with(Limits::default())).await;
+    assert_eq!(codes(&verdict), ["document-malformed", "signature-missing"]);
+    for finding in verdict.all_findings() {
+        assert!(finding.message.len() < 1000, "{}", finding.message.len());
+    }
+}
