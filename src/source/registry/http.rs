@@ -11,7 +11,7 @@ use reqwest::header::{
 };
 use reqwest::{Client, Method, Response, Url};
 
-use super::address::{AddressRefused, CheckedResolver, Rule};
+use super::address::{AddressRefused, CheckedResolver, Lookups, Rule};
 use super::answer::{Answer, drain};
 use super::options::{HostOptions, Limits, Loopback, Options, RegistryError};
 use super::tls;
@@ -87,6 +87,7 @@ pub(super) enum Place {
 impl Http {
     pub(super) fn new(options: &Options) -> Result<Self, RegistryError> {
         let fixed = Arc::new(options.addresses.clone());
+        let lookups = Lookups::new();
         let home_rule = match options.loopback {
             Loopback::PlainHttp => Rule::Anywhere,
             Loopback::Configured => {
@@ -103,6 +104,7 @@ impl Http {
             let resolver = CheckedResolver {
                 rule: rule.clone(),
                 fixed: Arc::clone(&fixed),
+                lookups: lookups.clone(),
             };
             client(&options.limits, resolver, tls.clone())
         };
