@@ -269,8 +269,11 @@ impl Http {
             Place::Elsewhere => (&self.elsewhere, &Rule::PublicOnly),
         };
         let literal = bare.parse::<IpAddr>();
-        let here =
-            is_loopback(host) && matches!(rule, Rule::NotHere(names) if !names.contains(bare));
+        // Another port of this machine is another service than the one that was
+        // configured.
+        let unknown = place == Place::Own && !self.hosts.contains_key(registry);
+        let here = is_loopback(host)
+            && matches!(rule, Rule::NotHere(names) if unknown || !names.contains(bare));
         if here || literal.is_ok_and(|address| !rule.allows(bare, address)) {
             return Err(refused_address(registry, host, place));
         }
