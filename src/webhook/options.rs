@@ -66,7 +66,8 @@ pub struct ServeOptions {
     /// Time to receive the head of a request, from the end of the one before.
     pub header_timeout: Duration,
     /// Most reviews at the same time that are being received or answered from
-    /// what is known; more are answered with 503.
+    /// what is known; more are answered with 503. One address may be sending at
+    /// most a quarter of them.
     pub concurrent_reviews: usize,
     /// Most reviews at the same time that wait for a registry; more are denied
     /// at once, as inconclusive.
