@@ -11,6 +11,8 @@ mod admission_images;
 mod architecture;
 #[cfg(feature = "webhook")]
 mod cli;
+#[cfg(feature = "webhook")]
+mod documentation;
 mod establish;
 #[cfg(feature = "webhook")]
 mod gather;
