@@ -144,7 +144,7 @@ impl ImageReport {
         let mut lines: Vec<String> = Vec::new();
         for (finding, warning) in general.chain(of_policies) {
             let mark = if warning { "warning: " } else { "" };
-            let line = format!("  {mark}{:<19} {}", finding.code, finding.message);
+            let line = format!("  {mark}{:<18}  {}", finding.code, finding.message);
             if !lines.contains(&line) {
                 lines.push(line);
             }
@@ -226,7 +226,7 @@ impl Uncovered {
             );
         }
         format!(
-            "{file}{} is refused\n  {:<19} floe does not know where {} keeps its images\n  \
+            "{file}{} is refused\n  {:<18}  floe does not know where {} keeps its images\n  \
              next: pass it over with --allow-uncovered {}\n",
             self.object, self.code, self.kind, self.kind
         )
