@@ -135,6 +135,9 @@ pub struct LimitsFile {
     /// Time to finish what is under way when asked to stop, such as `25s`.
     #[serde(default)]
     pub drain: Option<String>,
+    /// How often policies, keys and certificates are read again, such as `5s`.
+    #[serde(default)]
+    pub poll: Option<String>,
 }
 
 /// One entry of `kinds`.

@@ -124,6 +124,8 @@ pub struct Settings {
     pub connections: usize,
     /// Time to finish what is under way when asked to stop.
     pub drain: Duration,
+    /// How often policies, keys and certificates are read again.
+    pub poll: Duration,
 }
 
 /// What is decided where no policy matches, as written.
@@ -166,6 +168,9 @@ impl Default for Settings {
             connections: 1024,
             // Less than the 30 s that a kubelet gives a Pod to stop.
             drain: Duration::from_secs(25),
+            // A fraction of the minute that a kubelet takes to bring a changed
+            // Secret or ConfigMap into a Pod.
+            poll: Duration::from_secs(5),
         }
     }
 }
@@ -263,6 +268,9 @@ impl Reader<'_> {
             drain: self
                 .duration("limits.drain", file.limits.drain)
                 .unwrap_or(defaults.drain),
+            poll: self
+                .duration("limits.poll", file.limits.poll)
+                .unwrap_or(defaults.poll),
         }
     }
 
@@ -436,7 +444,7 @@ mod tests {
         let settings = parse(
             "listen: 127.0.0.1:9443\npolicies: [policies, /abs]\ntls: {certFile: tls.crt, keyFile: tls.key, clientCAFile: ca.crt}\n\
              noMatch: warn\nkinds: [{group: floe.dev, kind: DataProduct, paths: [spec.image]}]\n\
-             registries: [{host: 'Registry.test:443', insecureHTTP: true}]\nlimits: {reviewTimeout: 500ms, drain: 2m}\n\
+             registries: [{host: 'Registry.test:443', insecureHTTP: true}]\nlimits: {reviewTimeout: 500ms, drain: 2m, poll: 50ms}\n\
              channels: {order: [dev, prod], default: prod, namespaces: [{names: ['d-*'], channel: dev}]}\nlog: {format: text, file: out.log}\n",
         )
         .expect("good");
@@ -453,6 +461,7 @@ mod tests {
         assert!(settings.registries[0].insecure_http);
         assert_eq!(settings.review_timeout, Duration::from_millis(500));
         assert_eq!(settings.drain, Duration::from_secs(120));
+        assert_eq!(settings.poll, Duration::from_millis(50));
         assert_eq!(settings.log_format, LogFormat::Text);
     }
 

@@ -143,6 +143,13 @@ impl<K: Clone + Eq + Hash> Capacity<K> {
         self.take_many(key, 1)
     }
 
+    /// How many places are free.
+    pub(super) fn free(&self, key: &K) -> usize {
+        let used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        self.limit
+            .saturating_sub(used.get(key).copied().unwrap_or(0))
+    }
+
     /// Takes `count` places at once, or none.
     pub(super) fn take_many(&self, key: &K, count: usize) -> Option<Place<K>> {
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);

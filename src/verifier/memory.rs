@@ -21,6 +21,8 @@ pub(super) struct Memory {
     all: Capacity<()>,
     namespaces: Capacity<Arc<str>>,
     one: u64,
+    /// Room that a flight needs at its start.
+    reserve: usize,
 }
 
 /// The bytes of one flight.
@@ -55,16 +57,20 @@ impl Memory {
             all: Capacity::new(count(limits.document_bytes_at_once)),
             namespaces: Capacity::new(count(limits.document_bytes_per_namespace)),
             one: limits.document_bytes,
+            reserve: count(limits.document_bytes_per_namespace / 16),
         }
     }
 
-    /// The account of a flight for `namespace`.
-    pub(super) fn account(self: &Arc<Self>, namespace: Option<&Arc<str>>) -> Account {
-        Account {
+    /// The account of a flight for `namespace`, or none if that has no room for
+    /// it: others may join the flight, and must not be refused for what this
+    /// namespace has used up.
+    pub(super) fn account(self: &Arc<Self>, namespace: Option<&Arc<str>>) -> Option<Account> {
+        let room = |namespace| self.namespaces.free(namespace) >= self.reserve;
+        namespace.is_none_or(room).then(|| Account {
             memory: Arc::clone(self),
             namespace: namespace.cloned(),
             held: Mutex::default(),
-        }
+        })
     }
 }
 
@@ -111,7 +117,9 @@ mod tests {
 
     #[test]
     fn large_documents_fill_a_flight_and_small_ones_still_find_room() {
-        let account = memory(3 * SMALL, u64::MAX, u64::MAX).account(None);
+        let account = memory(3 * SMALL, u64::MAX, u64::MAX)
+            .account(None)
+            .expect("room");
         assert_eq!(account.take(2 * SMALL), Ok(()));
         assert_eq!(account.take(2 * SMALL), Err(Full::Image));
         for _ in 0..100 {
@@ -123,13 +131,26 @@ mod tests {
     fn what_a_flight_held_is_free_again_when_it_has_ended() {
         let (tenant, other) = (Arc::from("tenant"), Arc::from("other"));
         let memory = memory(u64::MAX, 1000, 1500);
-        let first = memory.account(Some(&tenant));
+        let account = |namespace| memory.account(namespace).expect("room");
+        let first = account(Some(&tenant));
         assert_eq!(first.take(900), Ok(()));
-        assert_eq!(memory.account(Some(&tenant)).take(200), Err(Full::Now));
-        let second = memory.account(Some(&other));
+        assert_eq!(account(Some(&tenant)).take(200), Err(Full::Now));
+        let second = account(Some(&other));
         assert_eq!(second.take(600), Ok(()));
-        assert_eq!(memory.account(None).take(1), Err(Full::Now));
+        assert_eq!(account(None).take(1), Err(Full::Now));
         drop(first);
-        assert_eq!(memory.account(Some(&tenant)).take(900), Ok(()));
+        assert_eq!(account(Some(&tenant)).take(900), Ok(()));
+    }
+
+    #[test]
+    fn a_namespace_without_room_starts_no_flight_that_others_could_join() {
+        let (tenant, other) = (Arc::from("tenant"), Arc::from("other"));
+        let memory = memory(u64::MAX, 1600, u64::MAX);
+        let first = memory.account(Some(&tenant)).expect("room");
+        assert_eq!(first.take(1501), Ok(()));
+        assert!(memory.account(Some(&tenant)).is_none());
+        assert!(memory.account(Some(&other)).is_some());
+        drop(first);
+        assert!(memory.account(Some(&tenant)).is_some());
     }
 }

@@ -257,10 +257,18 @@ impl<S: Source, R: Runtime> Inner<S, R> {
             ),
             None => None,
         };
+        let namespace = request.subject.namespace.as_ref();
+        let account = self
+            .memory
+            .account(namespace)
+            .ok_or_else(|| match namespace {
+                Some(namespace) => full(&format_args!("namespace {namespace}")),
+                None => full(registry),
+            })?;
         Ok(Places {
             _at_registry: at_registry,
             _in_namespace: in_namespace,
-            account: self.memory.account(request.subject.namespace.as_ref()),
+            account,
         })
     }
 

@@ -10,19 +10,67 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+/// What one address may take of something that all share.
+#[derive(Debug, Clone)]
+pub(super) struct Shares {
+    taken: Arc<Mutex<HashMap<IpAddr, usize>>>,
+    each: usize,
+}
+
+/// A part of the share of one address, given back when dropped.
+#[derive(Debug)]
+pub(super) struct Share {
+    taken: Arc<Mutex<HashMap<IpAddr, usize>>>,
+    peer: IpAddr,
+}
+
+impl Shares {
+    /// Shares of a quarter of `limit`.
+    pub(super) fn new(limit: usize) -> Self {
+        Self {
+            taken: Arc::default(),
+            each: limit.div_ceil(4),
+        }
+    }
+
+    /// One more for `peer`, or none if it has its share already.
+    pub(super) fn take(&self, peer: IpAddr) -> Option<Share> {
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = taken.entry(peer).or_default();
+        if *count >= self.each {
+            return None;
+        }
+        *count += 1;
+        Some(Share {
+            taken: Arc::clone(&self.taken),
+            peer,
+        })
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = taken.get_mut(&self.peer) {
+            *count -= 1;
+            if *count == 0 {
+                taken.remove(&self.peer);
+            }
+        }
+    }
+}
+
 /// The places for connections.
 #[derive(Debug, Clone)]
 pub(super) struct Connections {
     all: Arc<Semaphore>,
-    peers: Arc<Mutex<HashMap<IpAddr, usize>>>,
-    each: usize,
+    shares: Shares,
 }
 
 /// One place, given back when dropped.
 #[derive(Debug)]
 pub(super) struct Place {
-    peers: Arc<Mutex<HashMap<IpAddr, usize>>>,
-    peer: IpAddr,
+    _share: Share,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -31,8 +79,7 @@ impl Connections {
     pub(super) fn new(limit: usize) -> Self {
         Self {
             all: Arc::new(Semaphore::new(limit.min(Semaphore::MAX_PERMITS))),
-            peers: Arc::default(),
-            each: limit.div_ceil(4),
+            shares: Shares::new(limit),
         }
     }
 
@@ -47,29 +94,11 @@ impl Connections {
     /// The place of a connection from `peer`, or none if that address has its
     /// share already.
     pub(super) fn take(&self, peer: IpAddr, room: OwnedSemaphorePermit) -> Option<Place> {
-        let mut peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = peers.get(&peer).copied().unwrap_or(0);
-        if count >= self.each {
-            return None;
-        }
-        peers.insert(peer, count + 1);
+        let share = self.shares.take(peer)?;
         Some(Place {
-            peers: Arc::clone(&self.peers),
-            peer,
+            _share: share,
             _permit: room,
         })
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = peers.get_mut(&self.peer) {
-            *count -= 1;
-            if *count == 0 {
-                peers.remove(&self.peer);
-            }
-        }
     }
 }
 
@@ -89,7 +118,14 @@ mod tests {
         drop(first);
         assert!(connections.take(one, connections.room().await).is_some());
         drop(second);
-        assert!(connections.peers.lock().expect("not poisoned").is_empty());
+        assert!(
+            connections
+                .shares
+                .taken
+                .lock()
+                .expect("not poisoned")
+                .is_empty()
+        );
         assert_eq!(connections.all.available_permits(), 8);
     }
 }

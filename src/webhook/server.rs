@@ -1,6 +1,6 @@
 //! Accepting connections, and coming to an orderly end.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,7 +17,7 @@ use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 
 use super::certificate::{Current, PemPair, self_signed, server_config};
-use super::connections::{Connections, Place};
+use super::connections::{Connections, Place, Shares};
 use super::http::room_for;
 use super::options::{ServeError, ServeOptions, ServingCertificate};
 use super::reload;
@@ -141,6 +141,7 @@ pub async fn start<S: Source, R: Runtime>(
         review_timeout: options.review_timeout,
         body_timeout: options.body_timeout,
         body_bytes: options.body_bytes,
+        receiving: Shares::new(concurrent_reviews),
         large_bodies: Semaphore::new(room_for(options.large_bodies.max(options.body_bytes))),
         client_certificates: options.client_ca.is_some(),
     });
@@ -265,8 +266,8 @@ impl<S: Source, R: Runtime> Accepting<S, R> {
             loop {
                 tokio::select! {
                     () = &mut end => break,
-                    (stream, place) = next(&listener, &self.connections) => {
-                        self.connection(stream, place);
+                    (stream, address, place) = next(&listener, &self.connections) => {
+                        self.connection(stream, address, place);
                     }
                 }
             }
@@ -280,7 +281,7 @@ impl<S: Source, R: Runtime> Accepting<S, R> {
         }
     }
 
-    fn connection(&self, stream: TcpStream, place: Place) {
+    fn connection(&self, stream: TcpStream, address: IpAddr, place: Place) {
         let shared = Arc::clone(&self.shared);
         let tls = self.tls.clone();
         let watcher = self.graceful.watcher();
@@ -296,6 +297,7 @@ impl<S: Source, R: Runtime> Accepting<S, R> {
             };
             let (_, session) = stream.get_ref();
             let peer = Peer {
+                address,
                 authenticated: session.peer_certificates().is_some(),
                 encrypted: true,
             };
@@ -325,12 +327,12 @@ impl<S: Source, R: Runtime> Accepting<S, R> {
 
 /// The next connection, once there is room for it. One from an address that has
 /// its share already is closed.
-async fn next(listener: &TcpListener, connections: &Connections) -> (TcpStream, Place) {
+async fn next(listener: &TcpListener, connections: &Connections) -> (TcpStream, IpAddr, Place) {
     let mut room = connections.room().await;
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => match connections.take(peer.ip(), room) {
-                Some(place) => return (stream, place),
+                Some(place) => return (stream, peer.ip(), place),
                 None => {
                     drop(stream);
                     room = connections.room().await;
@@ -381,14 +383,14 @@ async fn serve_plain<S: Source, R: Runtime>(
     let connections = Connections::new(PLAIN_CONNECTIONS);
     // Probes go on while connections drain; the process ends after that.
     while stopping.has_changed().is_ok() {
-        let (stream, place) = tokio::select! {
+        let (stream, address, place) = tokio::select! {
             accepted = next(&listener, &connections) => accepted,
             () = closed(&mut stopping) => return,
         };
         let shared = Arc::clone(&shared);
         tokio::spawn(async move {
             let _place = place;
-            serve_plain_connection(stream, shared, header_timeout).await;
+            serve_plain_connection(stream, address, shared, header_timeout).await;
         });
     }
 }
@@ -400,10 +402,12 @@ async fn closed(stopping: &mut watch::Receiver<bool>) {
 
 async fn serve_plain_connection<S: Source, R: Runtime>(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    address: IpAddr,
     shared: Arc<Shared<S, R>>,
     header_timeout: Duration,
 ) {
     let peer = Peer {
+        address,
         authenticated: false,
         encrypted: false,
     };

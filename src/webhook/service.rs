@@ -1,6 +1,7 @@
 //! One request: which route, and what comes back.
 
 use std::future::poll_fn;
+use std::net::IpAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,6 +14,7 @@ use hyper::body::Incoming;
 use jiff::Timestamp;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
+use super::connections::Shares;
 use super::http::{Answer, BodyError, is_json, json, patience, read, text};
 use crate::admission::{Caller, Gate, Grounds, Nothing, Operation, Reviewed};
 use crate::source::Source;
@@ -37,6 +39,9 @@ pub(super) struct Shared<S, R> {
     pub(super) review_timeout: Duration,
     pub(super) body_timeout: Duration,
     pub(super) body_bytes: usize,
+    /// Reviews that are being received. Whoever sends slowly keeps a place for
+    /// as long as it is waited for, and must not have all of them.
+    pub(super) receiving: Shares,
     /// Memory for large bodies, in units of its own.
     pub(super) large_bodies: Semaphore,
     pub(super) client_certificates: bool,
@@ -45,6 +50,8 @@ pub(super) struct Shared<S, R> {
 /// What is known about a connection.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Peer {
+    /// Where it comes from.
+    pub(super) address: IpAddr,
     /// Whether it showed a client certificate that was accepted.
     pub(super) authenticated: bool,
     /// Whether it came in over TLS, where reviews are answered.
@@ -128,6 +135,9 @@ impl<S: Source, R: Runtime> Shared<S, R> {
         let Ok(permit) = self.reviews.try_acquire() else {
             return try_again("too many reviews at the same time; try again\n");
         };
+        let Some(share) = self.receiving.take(peer.address) else {
+            return try_again("too many reviews from one address at the same time; try again\n");
+        };
         let timeout = patience(request.uri().query())
             .map_or(self.review_timeout, |limit| limit.min(self.review_timeout));
         let received = Instant::now();
@@ -162,6 +172,7 @@ impl<S: Source, R: Runtime> Shared<S, R> {
                 );
             }
         };
+        drop(share);
         self.review(&body, received, timeout, peer, permit).await
     }
 

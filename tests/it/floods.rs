@@ -1,6 +1,6 @@
 //! What others decide the size of, at sizes that only an attacker chooses.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use floe::verdict::Decision;
 use floe::verifier::Limits;
@@ -8,7 +8,9 @@ use floe::verifier::Limits;
 use crate::gather::{Asked, REPOSITORY, assert_inconclusive, codes, engine_with, one_key, serve};
 use crate::support::authority::{Key, KeyKind, RepositoryContents, raw_bundle};
 use crate::support::reviews::create;
-use crate::support::server::{get, options, post, serve as serve_gate, until, until_metric, url};
+use crate::support::server::{
+    client_of, get, options, post, serve as serve_gate, until, until_metric, url,
+};
 use reqwest::StatusCode;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
@@ -153,4 +155,61 @@ async fn connections_of_one_address_leave_places_for_others() {
         closed += usize::from(matches!(end, Ok(0) | Err(_)));
     }
     assert_eq!(closed, 6, "those over the share are closed");
+}
+
+#[tokio::test]
+async fn one_address_that_sends_slowly_leaves_places_for_others() {
+    let mut options = options();
+    options.listen = (Ipv4Addr::UNSPECIFIED, 0).into();
+    options.concurrent_reviews = 4;
+    let (server, client) = serve_gate(options).await;
+    let slow = client_of(server.ca_pem().unwrap())
+        .local_address(IpAddr::from([127, 0, 0, 9]))
+        .build()
+        .unwrap();
+    let send = || {
+        let (end, body) = futures_channel::mpsc::unbounded::<std::io::Result<Vec<u8>>>();
+        let request = slow
+            .post(url(&server, "/validate"))
+            .header("content-type", "application/json")
+            .body(reqwest::Body::wrap_stream(body));
+        (end, tokio::spawn(request.send()))
+    };
+    let held = send();
+    until_metric(&client, &server, "floe_reviews_under_way 1").await;
+    for _ in 0..8 {
+        let (_end, refused) = send();
+        let refused = refused.await.unwrap().unwrap();
+        assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(
+            refused.text().await.unwrap(),
+            "too many reviews from one address at the same time; try again\n"
+        );
+    }
+    assert_eq!(
+        post(&client, &server, &create()).await.status(),
+        StatusCode::OK
+    );
+    drop(held);
+}
+
+#[tokio::test]
+async fn a_manifest_that_is_broken_by_a_long_text_is_described_in_a_short_one() {
+    let key = Key::generate(KeyKind::P256);
+    let mut contents = RepositoryContents::new();
+    let image = contents.image("v1");
+    let registry = serve(&contents).await;
+    let broken = format!(
+        r#"{{"schemaVersion":2,"config":{{"mediaType":"a/b","size":"{}"}},"layers":[]}}"#,
+        "x".repeat(3_000_000)
+    );
+    let tag = format!("sha256-{}.sig", image.digest.hex());
+    let media_type = "application/vnd.oci.image.manifest.v1+json";
+    registry.push_manifest(REPOSITORY, Some(&tag), media_type, broken);
+    let asked = Asked::new(&registry, REPOSITORY, &image, one_key(&key));
+    let verdict = asked.verify(&engine_with(Limits::default())).await;
+    assert_eq!(codes(&verdict), ["document-malformed", "signature-missing"]);
+    for finding in verdict.all_findings() {
+        assert!(finding.message.len() < 1000, "{}", finding.message.len());
+    }
 }

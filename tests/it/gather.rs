@@ -1,6 +1,7 @@
 //! The whole pipeline over a registry that counts, stalls and lies: what is
 //! asked, how often, what is kept, and what each answer is worth.
 
+mod answers;
 mod limits;
 
 use std::sync::Arc;
@@ -28,7 +29,7 @@ pub(crate) async fn serve(contents: &RepositoryContents) -> Hostile {
     registry
 }
 
-fn fill(registry: &Hostile, repository: &str, contents: &RepositoryContents) {
+pub(crate) fn fill(registry: &Hostile, repository: &str, contents: &RepositoryContents) {
     for bytes in contents.blobs.values() {
         registry.push_blob(bytes.clone());
     }

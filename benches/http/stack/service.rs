@@ -1,5 +1,6 @@
 //! What the measured-against servers answer.
 
+use std::net::IpAddr;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -13,6 +14,7 @@ use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{Response, StatusCode};
 use tokio::sync::Semaphore;
 
+use super::connections::Shares;
 use super::http::{Answer, read, text};
 
 /// How much is done before the constant is sent.
@@ -49,6 +51,7 @@ pub(super) struct Shared<S, R> {
     pub(super) body_timeout: Duration,
     pub(super) body_bytes: usize,
     pub(super) large_bodies: Semaphore,
+    pub(super) receiving: Shares,
     pub(super) client_certificates: bool,
 }
 
@@ -56,6 +59,7 @@ pub(super) struct Shared<S, R> {
 pub(super) struct Peer {
     pub(super) authenticated: bool,
     pub(super) encrypted: bool,
+    pub(super) address: IpAddr,
 }
 
 impl<S, R> Shared<S, R> {

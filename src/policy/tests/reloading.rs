@@ -221,3 +221,21 @@ fn a_folder_without_a_policy_denies_beside_others_that_have_some() {
     let reloaded = store.reload(&reading);
     assert_eq!(applying(&reloaded, "x.example/x"), ["a", "b"]);
 }
+
+#[test]
+fn a_file_that_is_emptied_keeps_its_last_good_text() {
+    for text in ["", "\n", "# all gone\n", "---\n---\n", "null\n"] {
+        let mut store = started();
+        let b = policy("b", "{}");
+        let reloaded = store.reload(&folder(&[("a.yaml", text), ("b.yaml", &b)]));
+        assert_eq!(applying(&reloaded, "x.example/x"), ["a", "b"], "{text:?}");
+        assert_eq!(reloaded.problems.len(), 1, "{text:?}");
+        let problems = Store::start(&folder(&[("a.yaml", text)]).documents);
+        assert_eq!(problems.expect_err("empty").len(), 1, "{text:?}");
+    }
+    // Emptied on purpose, it is.
+    let list = "apiVersion: floe.dev/v1\nkind: TrustPolicyList\nitems: []\n";
+    let b = policy("b", "{}");
+    let reloaded = started().reload(&folder(&[("a.yaml", list), ("b.yaml", &b)]));
+    assert_eq!(applying(&reloaded, "x.example/x"), ["b"]);
+}
