@@ -85,7 +85,9 @@ pub(super) fn registries(
             ca,
             insecure_http: entry.insecure_http,
             realm_hosts: entry.realm_hosts.clone(),
-            ..HostOptions::default()
+            redirect_hosts: entry.redirect_hosts.clone(),
+            // They come from the keychain.
+            credentials: None,
         };
         options.hosts.insert(entry.registry.clone(), host);
     }
@@ -154,7 +156,8 @@ mod tests {
     #[test]
     fn a_service_does_not_talk_to_its_own_machine_unless_it_is_named() {
         use crate::source::registry::Loopback;
-        let text = "registries:\n  - { host: \"localhost:5000\", insecureHTTP: true }\n";
+        let text = "registries:\n  - { host: \"localhost:5000\", insecureHTTP: true, \
+                    realmHosts: [auth.internal], redirectHosts: [store.internal] }\n";
         let arguments = RegistryArguments::default();
         let options = registries(&settings(text), &arguments).expect("usable");
         assert_eq!(options.loopback, Loopback::Configured);
@@ -164,5 +167,8 @@ mod tests {
             .map(|(host, options)| (host.as_str(), options.insecure_http))
             .collect();
         assert_eq!(hosts, [("localhost:5000", true)]);
+        let host = options.hosts.values().next().expect("one");
+        assert_eq!(host.realm_hosts, ["auth.internal"]);
+        assert_eq!(host.redirect_hosts, ["store.internal"]);
     }
 }
