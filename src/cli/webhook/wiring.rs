@@ -37,12 +37,7 @@ pub(super) fn coverage(settings: &Settings) -> Result<Coverage, Stop> {
 /// unless the settings say otherwise.
 pub(super) fn channels(settings: &Settings) -> Result<ChannelsOf, Stop> {
     let written = &settings.channels;
-    let order = if written.order.is_empty() {
-        let defaults = ChannelMap::default();
-        defaults.order().iter().map(ToString::to_string).collect()
-    } else {
-        written.order.clone()
-    };
+    let order = channel_order(settings);
     let mut entries = Vec::new();
     for entry in &written.namespaces {
         let allowed = match (&entry.channel, &entry.allowed) {
@@ -60,6 +55,16 @@ pub(super) fn channels(settings: &Settings) -> Result<ChannelsOf, Stop> {
         unusable(&lines)
     })?;
     Ok(Box::new(move |namespace| Some(map.channels(namespace))))
+}
+
+/// All channels, from the loosest to the strictest.
+pub(super) fn channel_order(settings: &Settings) -> Vec<String> {
+    if settings.channels.order.is_empty() {
+        let defaults = ChannelMap::default();
+        defaults.order().iter().map(ToString::to_string).collect()
+    } else {
+        settings.channels.order.clone()
+    }
 }
 
 fn unusable(lines: &[String]) -> Stop {
