@@ -112,6 +112,10 @@ pub struct RegistryFile {
     /// realms.
     #[serde(default)]
     pub realm_hosts: Vec<String>,
+    /// Hosts inside that the registry may redirect to, such as the object store
+    /// behind it. They are never given its credentials.
+    #[serde(default)]
+    pub redirect_hosts: Vec<String>,
 }
 
 /// `limits`.
