@@ -32,10 +32,13 @@ pub(super) struct Account {
     held: Mutex<Held>,
 }
 
+/// Places among all and among those of the namespace, given back when dropped.
+type Taken = (Place<()>, Option<Place<Arc<str>>>);
+
 #[derive(Default)]
 struct Held {
     large: u64,
-    places: Vec<(Place<()>, Option<Place<Arc<str>>>)>,
+    places: Vec<Taken>,
 }
 
 /// Why there is no room for a document.
