@@ -25,7 +25,12 @@ pub(super) fn documents(paths: &[PathBuf]) -> Result<Vec<PolicyDocument>, Stop> 
                 documents.push(document(&file, files::regular_text)?);
             }
             if documents.len() == before {
-                return Err(anyhow::anyhow!("{} has no policy", path.display()).into());
+                return Err(anyhow::anyhow!(
+                    "{} has no policy: no file in it ends in .yaml, .yml or .json, and \
+                     folders below it are not read",
+                    path.display()
+                )
+                .into());
             }
         } else {
             documents.push(document(path, files::text)?);

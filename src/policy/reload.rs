@@ -14,9 +14,9 @@ pub struct Reading {
     pub documents: Vec<PolicyDocument>,
     /// Files that are there and could not be read, each with one sentence why.
     pub unreadable: Vec<(PathBuf, String)>,
-    /// Folders in which there is no file at all: a mount that is gone, mostly,
-    /// and never a permission.
-    pub emptied: Vec<PathBuf>,
+    /// Folders without any policy file, or that cannot be listed. Each denies
+    /// everything, whatever the others hold: what it was to demand is not known.
+    pub missing: Vec<PathBuf>,
     /// Whether the list of files is complete. Only then does a file that is not
     /// in it remove its policies.
     pub complete: bool,
@@ -25,8 +25,8 @@ pub struct Reading {
 const NO_POLICY: &str = "no file of the folder holds a policy; to run without policies, put an \
                          empty TrustPolicyList there";
 
-const EMPTY_FOLDER: &str = "the folder of policies is empty; to run without policies, put an \
-                            empty TrustPolicyList there";
+const NO_FILE: &str = "has no policy any more, or cannot be read; to run without, put an empty \
+                       TrustPolicyList there";
 
 const BLANK: &str = "the file had policies and holds none any more; remove the file, or put an \
                      empty TrustPolicyList there";
@@ -72,15 +72,16 @@ impl Store {
     ///
     /// A file that stopped compiling, or cannot be read any more, keeps its last
     /// good text. One that never compiled denies what its `match` covers, and
-    /// everything if that cannot be read. Without any file, or with a folder that
-    /// is empty, everything is denied (`policies-missing`), unless a file says so with an empty
-    /// `TrustPolicyList`.
+    /// everything if that cannot be read. Without any file, of one folder or of
+    /// all, everything is denied (`policies-missing`), unless a file says so with
+    /// an empty `TrustPolicyList`.
     pub fn reload(&mut self, reading: &Reading) -> Reloaded {
         let mut problems = Vec::new();
         let empty = reading.documents.is_empty() && reading.unreadable.is_empty();
         if empty {
             let message = if reading.complete {
-                EMPTY_FOLDER
+                "the folder of policies is empty; to run without policies, put an empty \
+                 TrustPolicyList there"
             } else {
                 "the folder of policies cannot be read"
             };
@@ -99,13 +100,6 @@ impl Store {
                 origin: origin.display().to_string(),
                 path: String::new(),
                 message: why.clone(),
-            });
-        }
-        for folder in &reading.emptied {
-            problems.push(Problem {
-                origin: folder.display().to_string(),
-                path: String::new(),
-                message: EMPTY_FOLDER.to_owned(),
             });
         }
         let present = |origin: &PathBuf| {
@@ -186,18 +180,28 @@ impl Store {
                 deny_all(&origin.display().to_string(), &mut stand_ins);
             }
         }
+        // The policies of the other folders alone would admit what those of this
+        // one were there to refuse.
+        for folder in &reading.missing {
+            let message = format!("{} {NO_FILE}", folder.display());
+            let name = PolicyName(folder.display().to_string().into());
+            let finding = Finding::violation(Code::PoliciesMissing, message.clone());
+            stand_ins.deny(
+                name,
+                Default::default(),
+                folder.display().to_string(),
+                finding,
+            );
+            problems.push(Problem {
+                origin: folder.display().to_string(),
+                path: String::new(),
+                message: NO_FILE.to_owned(),
+            });
+        }
         let mut compiled = Compiled {
             entries: accepted.into_values().flatten().collect(),
         };
         compiled.entries.append(&mut stand_ins.entries);
-        // The policies of the other folders alone would admit what those of this
-        // one were there to refuse.
-        for folder in &reading.emptied {
-            let origin = folder.display().to_string();
-            let finding = Finding::violation(Code::PoliciesMissing, EMPTY_FOLDER);
-            let name = PolicyName(origin.as_str().into());
-            compiled.deny(name, Default::default(), origin, finding);
-        }
         if compiled.is_empty() && !reading.documents.iter().any(says_empty) {
             problems.push(Problem {
                 origin: "policies".to_owned(),

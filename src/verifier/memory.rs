@@ -32,13 +32,13 @@ pub(super) struct Account {
     held: Mutex<Held>,
 }
 
-/// Places among all and among those of the namespace, given back when dropped.
-type Taken = (Place<()>, Option<Place<Arc<str>>>);
+/// One document's place among all, and among those of its namespace.
+type Room = (Place<()>, Option<Place<Arc<str>>>);
 
 #[derive(Default)]
 struct Held {
     large: u64,
-    places: Vec<Taken>,
+    places: Vec<Room>,
 }
 
 /// Why there is no room for a document.

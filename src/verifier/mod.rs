@@ -14,10 +14,12 @@ mod flight;
 mod gather;
 mod limits;
 mod memory;
+mod recall;
 mod runtime;
 
 pub use cache::Stats;
 pub use limits::Limits;
+pub use recall::Prepared;
 #[cfg(feature = "client")]
 pub use runtime::Tokio;
 pub use runtime::{Blocking, Runtime, Task};
@@ -290,7 +292,7 @@ impl<S: Source, R: Runtime> Inner<S, R> {
                     }));
                 }
                 self.caches
-                    .kept(key, now, self.limits.gather_budget)
+                    .kept(&key.query(), now, self.limits.gather_budget)
                     .map(|kept| Arc::clone(&kept.evidence))
             },
             || {
@@ -403,7 +405,7 @@ impl<S: Source, R: Runtime> Judgement<'_, S, R> {
         let mut admitted = false;
         for location in Location::ALL {
             key.question = Question::Attached(location);
-            let Some(kept) = inner.caches.kept(&key, now, self.known_good_for) else {
+            let Some(kept) = inner.caches.kept(&key.query(), now, self.known_good_for) else {
                 missing.push(location);
                 continue;
             };

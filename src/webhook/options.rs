@@ -96,7 +96,7 @@ impl ServeOptions {
             certificate,
             client_ca: None,
             policies,
-            poll: Duration::from_secs(5),
+            poll: defaults.poll,
             review_timeout: defaults.review_timeout,
             body_timeout: Duration::from_secs(5),
             body_bytes: defaults.body_bytes,
@@ -123,7 +123,28 @@ impl ServeOptions {
         ca_out: Option<PathBuf>,
         policies: PolicyPoll,
     ) -> Self {
-        let certificate = match &settings.tls.certificate {
+        // Taken apart, so that a new setting cannot be read, checked and then
+        // forgotten here.
+        let Settings {
+            listen,
+            metrics_listen,
+            tls,
+            review_timeout,
+            body_bytes,
+            concurrent_reviews,
+            waiting_reviews,
+            connections,
+            drain,
+            poll,
+            policies: _,
+            no_match: _,
+            channels: _,
+            registries: _,
+            kinds: _,
+            log_format: _,
+            log_file: _,
+        } = settings;
+        let certificate = match &tls.certificate {
             Some((chain, key)) => ServingCertificate::Files {
                 chain: chain.clone(),
                 key: key.clone(),
@@ -131,15 +152,16 @@ impl ServeOptions {
             None => ServingCertificate::SelfSigned { names, ca_out },
         };
         Self {
-            metrics_listen: settings.metrics_listen,
-            client_ca: settings.tls.client_ca.clone(),
-            review_timeout: settings.review_timeout,
-            body_bytes: settings.body_bytes,
-            concurrent_reviews: settings.concurrent_reviews,
-            waiting_reviews: settings.waiting_reviews,
-            connections: settings.connections,
-            drain: settings.drain,
-            ..Self::new(settings.listen, certificate, policies)
+            metrics_listen: *metrics_listen,
+            client_ca: tls.client_ca.clone(),
+            review_timeout: *review_timeout,
+            body_bytes: *body_bytes,
+            concurrent_reviews: *concurrent_reviews,
+            waiting_reviews: *waiting_reviews,
+            connections: *connections,
+            drain: *drain,
+            poll: *poll,
+            ..Self::new(*listen, certificate, policies)
         }
     }
 }

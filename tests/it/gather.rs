@@ -1,6 +1,9 @@
 //! The whole pipeline over a registry that counts, stalls and lies: what is
 //! asked, how often, what is kept, and what each answer is worth.
 
+mod answers;
+mod limits;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -26,7 +29,7 @@ pub(crate) async fn serve(contents: &RepositoryContents) -> Hostile {
     registry
 }
 
-fn fill(registry: &Hostile, repository: &str, contents: &RepositoryContents) {
+pub(crate) fn fill(registry: &Hostile, repository: &str, contents: &RepositoryContents) {
     for bytes in contents.blobs.values() {
         registry.push_blob(bytes.clone());
     }
@@ -411,44 +414,6 @@ async fn bytes_that_are_not_the_ones_asked_for_are_an_obstacle() {
     let asked = Asked::new(&registry, REPOSITORY, &image, one_key(&key));
     let verdict = asked.verify(&engine()).await;
     assert_inconclusive(&verdict, &["content-digest-mismatch"]);
-}
-
-#[tokio::test]
-async fn more_referrers_than_are_read_are_an_obstacle_that_names_the_cure() {
-    let key = Key::generate(KeyKind::P256);
-    let mut contents = RepositoryContents::new();
-    let image = contents.image("v1");
-    for number in 0..6 {
-        contents.attach(&image, &raw_bundle(format!("{{\"number\":{number}}}")));
-    }
-    let registry = serve(&contents).await;
-    let limits = |max_referrers, max_candidates| Limits {
-        max_referrers,
-        max_candidates,
-        ..Limits::default()
-    };
-    let asked = Asked::new(&registry, REPOSITORY, &image, one_key(&key));
-    for (limits, code) in [
-        (limits(4, 64), "too-many-referrers"),
-        (limits(100, 4), "too-many-documents"),
-    ] {
-        let verdict = asked.verify(&engine_with(limits)).await;
-        assert_eq!(codes(&verdict), [code, "document-malformed"].sorted());
-        assert!(verdict.is_inconclusive(), "{verdict:?}");
-    }
-    let verdict = asked.verify(&engine()).await;
-    assert_eq!(codes(&verdict), ["document-malformed", "signature-missing"]);
-}
-
-trait Sorted {
-    fn sorted(self) -> Self;
-}
-
-impl<const N: usize> Sorted for [&str; N] {
-    fn sorted(mut self) -> Self {
-        self.sort_unstable();
-        self
-    }
 }
 
 #[tokio::test]

@@ -10,6 +10,8 @@ mod admission;
 mod admission_images;
 mod architecture;
 #[cfg(feature = "webhook")]
+mod canary;
+#[cfg(feature = "webhook")]
 mod cli;
 mod establish;
 #[cfg(feature = "webhook")]
@@ -22,6 +24,7 @@ mod policy;
 mod reasons;
 #[cfg(feature = "webhook")]
 mod registry;
+mod rules;
 #[cfg(feature = "webhook")]
 mod samples;
 mod support;

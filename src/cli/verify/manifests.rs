@@ -145,7 +145,13 @@ fn object(
             Ok(None)
         }
         Err(error @ ReferencesError::Malformed { .. }) => {
-            Err(anyhow::anyhow!("{whence}: {error}").into())
+            // The place is one in the JSON that was made here, which the user
+            // never sees.
+            let text = error.to_string();
+            let text = text
+                .split_once(" at line ")
+                .map_or(text.as_str(), |(what, _)| what);
+            Err(anyhow::anyhow!("{whence}: {text}").into())
         }
     }
 }

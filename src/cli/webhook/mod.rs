@@ -18,7 +18,7 @@ use crate::config::{LogFormat, Settings};
 use crate::source::registry::Registry;
 use crate::telemetry::{self, RecordFormat, Sink, SinkHandle};
 use crate::verifier::{Limits, Tokio, Verifier};
-use crate::webhook::{ServeOptions, ServingCertificate, start};
+use crate::webhook::{ServeOptions, start};
 
 /// Serve admission reviews over HTTPS.
 ///
@@ -37,12 +37,13 @@ pub(super) struct WebhookArguments {
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 
-    /// Policies: a file, or a folder. May be given several times.
+    /// Policies: a file, or a folder, not those below it. May be given several
+    /// times.
     #[arg(long, value_name = "PATH")]
     policies: Vec<PathBuf>,
 
-    /// Where to serve: ADDRESS:PORT.
-    #[arg(long, value_name = "ADDRESS")]
+    /// Where to serve: ADDRESS:PORT, 0.0.0.0:8443 without it.
+    #[arg(long, value_name = "ADDRESS", value_parser = address)]
     listen: Option<SocketAddr>,
 
     /// Certificate chain in PEM, leaf first. Read again when it changes.
@@ -69,6 +70,11 @@ pub(super) struct WebhookArguments {
 
     #[command(flatten)]
     registry: RegistryArguments,
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse()
+        .map_err(|_| "write ADDRESS:PORT, for example 0.0.0.0:8443 or [::]:8443".to_owned())
 }
 
 /// Serves until a signal.
@@ -145,34 +151,17 @@ fn serving(
     mut policies: policies::Poll,
     log: SinkHandle,
 ) -> ServeOptions {
-    let certificate = match &settings.tls.certificate {
-        Some((chain, key)) => ServingCertificate::Files {
-            chain: chain.clone(),
-            key: key.clone(),
-        },
-        None => {
-            let mut names: Vec<_> = ["localhost", "127.0.0.1", "::1"].map(String::from).into();
-            names.extend(arguments.tls_name.iter().cloned());
-            ServingCertificate::SelfSigned {
-                names,
-                ca_out: arguments.ca_out.clone(),
-            }
-        }
-    };
     let format = match settings.log_format {
         LogFormat::Json => RecordFormat::Json,
         LogFormat::Text => RecordFormat::Text,
     };
+    let mut names: Vec<_> = ["localhost", "127.0.0.1", "::1"].map(String::from).into();
+    names.extend(arguments.tls_name.iter().cloned());
     let poll = Box::new(move || policies.poll());
+    let mut names: Vec<_> = ["localhost", "127.0.0.1", "::1"].map(String::from).into();
+    names.extend(arguments.tls_name.iter().cloned());
     ServeOptions {
-        metrics_listen: settings.metrics_listen,
-        client_ca: settings.tls.client_ca.clone(),
-        review_timeout: settings.review_timeout,
-        body_bytes: settings.body_bytes,
-        concurrent_reviews: settings.concurrent_reviews,
-        connections: settings.connections,
-        drain: settings.drain,
         records: Some((log, format)),
-        ..ServeOptions::new(settings.listen, certificate, poll)
+        ..ServeOptions::from_settings(settings, names, arguments.ca_out.clone(), poll)
     }
 }

@@ -13,7 +13,9 @@ use crate::verdict::NoMatch;
 
 /// Looks at files and folders of policies, and says when something has changed.
 pub(super) struct Poll {
-    paths: Vec<PathBuf>,
+    files: Vec<PathBuf>,
+    /// What was a folder at the start: where it is gone, it is missed.
+    folders: Vec<PathBuf>,
     no_match: NoMatch,
     store: Store,
     /// What compiled at the start, until the first poll takes it.
@@ -21,6 +23,8 @@ pub(super) struct Poll {
     in_force: Option<Digest>,
     /// The problems that were last reported, so that each is reported once.
     reported: Vec<Problem>,
+    /// The keys that could not be had, as they were last reported.
+    without_keys: Vec<String>,
 }
 
 impl Poll {
@@ -34,13 +38,16 @@ impl Poll {
         let documents = policies::documents(paths)?;
         let (store, compiled) =
             Store::start(&documents).map_err(|problems| policies::not_compiling(&problems))?;
+        let (folders, files) = paths.iter().cloned().partition(|path| path.is_dir());
         Ok(Self {
-            paths: paths.to_vec(),
+            files,
+            folders,
             no_match,
             store,
             first: Some(compiled),
             in_force: None,
             reported: Vec::new(),
+            without_keys: Vec::new(),
         })
     }
 
@@ -55,9 +62,12 @@ impl Poll {
             }
         };
         // Keys are read each time: they change without their policy.
-        let policies = compiled
-            .bind(&roots::read(&compiled.materials()))
-            .with_no_match(self.no_match);
+        let references = compiled.materials();
+        let materials = roots::read(&references);
+        let missing = references.iter().filter_map(|key| materials.get(key));
+        let missing = missing.filter_map(|found| found.as_ref().err().cloned());
+        self.report_keys(missing.collect());
+        let policies = compiled.bind(&materials).with_no_match(self.no_match);
         let hash = policies.hash();
         if self.in_force == Some(hash) {
             return None;
@@ -71,27 +81,37 @@ impl Poll {
             complete: true,
             ..Reading::default()
         };
-        for path in &self.paths {
-            let found = if path.is_dir() {
-                files::manifests(path)
-            } else {
-                Ok(vec![path.clone()])
-            };
-            let Ok(found) = found else {
-                reading.complete = false;
-                continue;
-            };
-            if found.is_empty() {
-                reading.emptied.push(path.clone());
-            }
-            for origin in found {
-                match files::regular_text(&origin) {
-                    Ok(text) => reading.documents.push(PolicyDocument { origin, text }),
-                    Err(why) => reading.unreadable.push((origin, why.to_string())),
+        let mut found = self.files.clone();
+        for folder in &self.folders {
+            match files::manifests(folder) {
+                Ok(manifests) if !manifests.is_empty() => found.extend(manifests),
+                Ok(_) => reading.missing.push(folder.clone()),
+                Err(_) => {
+                    reading.complete = false;
+                    reading.missing.push(folder.clone());
                 }
             }
         }
+        for origin in found {
+            match files::regular_text(&origin) {
+                Ok(text) => reading.documents.push(PolicyDocument { origin, text }),
+                Err(why) => reading.unreadable.push((origin, why.to_string())),
+            }
+        }
         reading
+    }
+
+    fn report_keys(&mut self, missing: Vec<String>) {
+        if missing == self.without_keys {
+            return;
+        }
+        for problem in &missing {
+            tracing::error!(%problem, "a key cannot be had; what needs it is refused");
+        }
+        if missing.is_empty() {
+            tracing::info!("all keys can be had");
+        }
+        self.without_keys = missing;
     }
 
     fn report(&mut self, problems: Vec<Problem>) {
@@ -165,29 +185,41 @@ mod tests {
         std::fs::write(&file, GOOD).expect("written");
         assert_eq!(broken(&ready(poll.poll()).expect("a change")).len(), 0);
         std::fs::remove_dir_all(&policies).expect("removed");
-        let gone = poll.poll();
-        if let Some(gone) = ready(gone) {
-            assert!(!broken(&gone).is_empty(), "nothing may be admitted by this");
-        }
+        let gone = ready(poll.poll()).expect("a change");
+        assert_eq!(broken(&gone), ["policies-missing"]);
+        std::fs::create_dir(&policies).expect("a folder");
+        std::fs::write(&file, GOOD).expect("written");
+        assert_eq!(broken(&ready(poll.poll()).expect("a change")).len(), 0);
     }
 
     #[test]
-    fn one_of_two_folders_that_becomes_empty_denies_like_a_single_one() {
+    fn one_of_several_folders_that_becomes_empty_or_is_gone_denies_all_the_same() {
         let folder = tempfile::tempdir().expect("a folder");
-        let (strict, broad) = (folder.path().join("strict"), folder.path().join("broad"));
-        for (path, name) in [(&strict, "strict"), (&broad, "broad")] {
-            std::fs::create_dir(path).expect("a folder");
-            std::fs::write(path.join("a.yaml"), GOOD.replace("pinned", name)).expect("written");
+        let (base, team) = (folder.path().join("base"), folder.path().join("team"));
+        for (folder, name) in [(&base, "base"), (&team, "team")] {
+            std::fs::create_dir(folder).expect("a folder");
+            let text = GOOD.replace("pinned", name);
+            std::fs::write(folder.join("a.yaml"), text).expect("written");
         }
-        let mut poll =
-            Poll::start(&[strict.clone(), broad.clone()], NoMatch::Deny).expect("it compiles");
-        assert!(ready(poll.poll()).is_some());
-        std::fs::remove_file(strict.join("a.yaml")).expect("removed");
-        let without = ready(poll.poll()).expect("a change");
-        assert_eq!(broken(&without), ["policies-missing"]);
+        let file = base.join("a.yaml");
+        let text = std::fs::read_to_string(&file).expect("read");
+        let mut poll = Poll::start(&[base.clone(), team], NoMatch::Deny).expect("it compiles");
+        assert_eq!(ready(poll.poll()).expect("a change").policies().len(), 2);
+        std::fs::remove_file(&file).expect("removed");
+        let empty = ready(poll.poll()).expect("a change");
+        assert_eq!(broken(&empty), ["policies-missing"]);
+        std::fs::remove_dir(&base).expect("removed");
+        let gone = ready(poll.poll());
+        assert_eq!(broken(&gone.unwrap_or(empty)), ["policies-missing"]);
         assert_eq!(poll.reported.len(), 1);
-        std::fs::write(strict.join("a.yaml"), GOOD).expect("written");
-        assert_eq!(broken(&ready(poll.poll()).expect("a change")).len(), 0);
+        // Emptied on purpose, it demands nothing.
+        std::fs::create_dir(&base).expect("a folder");
+        let list = "apiVersion: floe.dev/v1\nkind: TrustPolicyList\nitems: []\n";
+        std::fs::write(&file, list).expect("written");
+        let emptied = ready(poll.poll()).expect("a change");
+        assert_eq!((emptied.policies().len(), broken(&emptied).len()), (1, 0));
+        std::fs::write(&file, text).expect("written");
+        assert_eq!(ready(poll.poll()).expect("a change").policies().len(), 2);
     }
 
     #[test]

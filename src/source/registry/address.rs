@@ -8,9 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs as _};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use moka::sync::Cache;
+use quick_cache::sync::Cache;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tokio::sync::Semaphore;
 
@@ -114,13 +114,19 @@ const LOOKUPS: usize = 256;
 /// names that hang.
 const ANSWER_LIFETIME: Duration = Duration::from_secs(30);
 
+/// Answers kept: one for each registry in use.
+const ANSWERS: usize = 1_000;
+
+/// The addresses of a name, and until when they are used again.
+type Answer = (Arc<[IpAddr]>, Instant);
+
 type Lookup = fn(&str) -> std::io::Result<Vec<IpAddr>>;
 
 /// The system's resolver, within bounds. Cheap to clone; clones share them.
 #[derive(Debug, Clone)]
 pub(super) struct Lookups {
     places: Arc<Semaphore>,
-    known: Cache<String, Arc<[IpAddr]>>,
+    known: Arc<Cache<String, Answer>>,
     lookup: Lookup,
 }
 
@@ -135,21 +141,24 @@ impl Lookups {
     fn with(places: usize, lookup: Lookup) -> Self {
         Self {
             places: Arc::new(Semaphore::new(places)),
-            known: Cache::builder()
-                .max_capacity(1_000)
-                .time_to_live(ANSWER_LIFETIME)
-                .build(),
+            known: Arc::new(Cache::new(ANSWERS)),
             lookup,
         }
     }
 
+    /// What was answered not long ago.
+    fn known(&self, host: &str) -> Option<Arc<[IpAddr]>> {
+        let (known, until) = self.known.get(host)?;
+        (Instant::now() < until).then_some(known)
+    }
+
     async fn get(&self, host: &str) -> Result<Arc<[IpAddr]>, Box<dyn Error + Send + Sync>> {
-        if let Some(known) = self.known.get(host) {
+        if let Some(known) = self.known(host) {
             return Ok(known);
         }
         let place = Arc::clone(&self.places).acquire_owned().await?;
         // Somebody may have asked while this waited.
-        if let Some(known) = self.known.get(host) {
+        if let Some(known) = self.known(host) {
             return Ok(known);
         }
         let (lookup, name) = (self.lookup, host.to_owned());
@@ -161,7 +170,9 @@ impl Lookups {
         .await??;
         let found: Arc<[IpAddr]> = found.into();
         if !found.is_empty() {
-            self.known.insert(host.to_owned(), Arc::clone(&found));
+            let until = Instant::now() + ANSWER_LIFETIME;
+            let answer = (Arc::clone(&found), until);
+            self.known.insert(host.to_owned(), answer);
         }
         Ok(found)
     }

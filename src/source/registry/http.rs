@@ -25,9 +25,13 @@ const MAX_HOPS: usize = 5;
 /// connection is used again without a new look at its address.
 #[derive(Debug)]
 pub(super) struct Http {
-    /// Registries themselves.
+    /// Registries themselves, where the configuration names them.
     home: Client,
     home_rule: Rule,
+    /// Registries that it does not name: another port of a machine that it
+    /// names is another registry.
+    stranger: Client,
+    stranger_rule: Rule,
     /// Where registries lead.
     elsewhere: Client,
     /// Registries with their own certificate authorities.
@@ -99,6 +103,10 @@ impl Http {
                 Rule::NotHere(Arc::new(names))
             }
         };
+        let stranger_rule = match options.loopback {
+            Loopback::PlainHttp => Rule::Anywhere,
+            Loopback::Configured => Rule::NotHere(Arc::default()),
+        };
         let common = tls::config(&tls::roots(&options.roots)?)?;
         let client = |rule: &Rule, tls: &rustls::ClientConfig| {
             let resolver = CheckedResolver {
@@ -119,6 +127,8 @@ impl Http {
         }
         Ok(Self {
             home: client(&home_rule, &common)?,
+            stranger: client(&stranger_rule, &common)?,
+            stranger_rule,
             elsewhere: client(&Rule::PublicOnly, &common)?,
             named: client(&Rule::Anywhere, &common)?,
             own,
@@ -253,6 +263,9 @@ impl Http {
         let host = url.host_str().unwrap_or_default();
         let bare = host.trim_start_matches('[').trim_end_matches(']');
         let (client, rule) = match place {
+            Place::Own if !self.hosts.contains_key(registry) => {
+                (&self.stranger, &self.stranger_rule)
+            }
             Place::Own => (
                 self.own.get(registry).unwrap_or(&self.home),
                 &self.home_rule,
@@ -325,6 +338,10 @@ pub(super) fn broken(
     place: Place,
 ) -> SourceError {
     let host = url.host_str().unwrap_or_default();
+    let named = match url.port() {
+        Some(port) => format!("{host}:{port}"),
+        None => host.to_owned(),
+    };
     let error = error.without_url();
     let mut cause: Option<&(dyn std::error::Error + 'static)> = error.source();
     let mut deepest = String::new();
@@ -343,9 +360,9 @@ pub(super) fn broken(
     };
     SourceError::Unreachable {
         detail: if deepest.is_empty() {
-            format!("{host} {verb}")
+            format!("{named} {verb}")
         } else {
-            format!("{host} {verb}: {deepest}")
+            format!("{named} {verb}: {deepest}")
         },
     }
 }

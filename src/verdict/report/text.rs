@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use super::{FindingReport, ImageReport, Place, PolicyReport, Uncovered};
+use crate::verdict::Code;
 
 /// How much people are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +47,30 @@ fn word(text: &str) -> Cow<'_, str> {
     }
 }
 
+/// How a report is put into words: what depends on how it was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wording {
+    /// How much is shown.
+    pub detail: Detail,
+    /// The flags with which `floe verify` gives the same answer again, without
+    /// the namespace: what follows the reference in the command to run next.
+    pub again: String,
+    /// Whether keys were named in place of policies, so that there is no policy
+    /// whose name means something to the reader.
+    pub by_keys: bool,
+}
+
+impl From<Detail> for Wording {
+    /// For a reader of whom nothing is known.
+    fn from(detail: Detail) -> Self {
+        Self {
+            detail,
+            again: "--policy FILE".to_owned(),
+            by_keys: false,
+        }
+    }
+}
+
 impl ImageReport {
     /// Whether a policy under `warn` is not satisfied, or nothing matched and
     /// that is only warned about.
@@ -61,39 +86,40 @@ impl ImageReport {
         (!self.reference.contains('@')).then(|| format!("{} is {pinned}", self.reference))
     }
 
-    /// The text for people, lines ending in `\n`.
-    pub fn to_text(&self, detail: Detail) -> String {
+    /// The text for people, lines ending in `\n`. A [`Detail`] will do as
+    /// wording.
+    pub fn to_text(&self, wording: impl Into<Wording>) -> String {
         let mut text = String::new();
-        for line in self.lines(detail) {
+        for line in self.lines(&wording.into()) {
             let _ = writeln!(text, "{}", plain_line(&line));
         }
         text
     }
 
-    fn lines(&self, detail: Detail) -> Vec<String> {
+    fn lines(&self, wording: &Wording) -> Vec<String> {
         let mut lines = Vec::new();
         if self.is_denied() {
-            lines.extend(self.headlines());
+            lines.extend(self.headlines(wording));
         } else {
             lines.push(self.allowed_line());
         }
-        match detail {
-            Detail::Short => lines.extend(self.short_findings()),
+        match wording.detail {
+            Detail::Short => {
+                lines.extend(self.short_findings());
+                lines.extend(self.next(wording));
+            }
             Detail::Explain => self.explain(&mut lines),
-        }
-        if self.is_denied() && detail == Detail::Short {
-            lines.push(format!("  next: {}", self.next()));
         }
         lines
     }
 
     /// One line for each place of use: which image is refused there, and by
     /// what.
-    fn headlines(&self) -> Vec<String> {
+    fn headlines(&self, wording: &Wording) -> Vec<String> {
         let refusing: Vec<_> = self
             .policies
             .iter()
-            .filter(|policy| policy.refuses())
+            .filter(|policy| policy.refuses() && !wording.by_keys)
             .map(|policy| policy.name.as_str())
             .collect();
         let by = match refusing.as_slice() {
@@ -106,12 +132,19 @@ impl ImageReport {
         } else {
             "is refused"
         };
+        // Nothing is written where the field is empty, or where no image is to
+        // blame.
+        let what = match (self.uses.is_empty(), self.reference.as_str()) {
+            (true, reference) => reference.to_owned(),
+            (false, "") => String::new(),
+            (false, reference) => format!(": {reference}"),
+        };
         if self.uses.is_empty() {
-            return vec![format!("{} {how}{by}", self.reference)];
+            return vec![format!("{what} {how}{by}")];
         }
         self.uses
             .iter()
-            .map(|place| format!("{}: {} {how}{by}", place.to_text(), self.reference))
+            .map(|place| format!("{}{what} {how}{by}", place.to_text()))
             .collect()
     }
 
@@ -189,14 +222,27 @@ impl ImageReport {
         }
     }
 
-    fn next(&self) -> String {
+    /// The command that tells more: none for what is allowed, and none for
+    /// what is no reference, because no command can be asked about it.
+    fn next(&self, wording: &Wording) -> Option<String> {
+        let not_a_reference = self.reference.is_empty()
+            || self
+                .findings
+                .iter()
+                .any(|finding| finding.code == Code::ReferenceInvalid.as_str());
+        if !self.is_denied() || not_a_reference {
+            return None;
+        }
         let reference = self.pinned.as_deref().unwrap_or(&self.reference);
         let namespace = match &self.namespace {
             Some(namespace) => format!(" --namespace {}", word(namespace)),
             None => String::new(),
         };
         let reference = word(reference);
-        format!("floe verify {reference}{namespace} --policy FILE --explain")
+        Some(format!(
+            "  next: floe verify {reference}{namespace} {} --explain",
+            wording.again
+        ))
     }
 }
 
@@ -226,11 +272,10 @@ impl Uncovered {
 impl Place {
     /// `FILE: KIND NAMESPACE/NAME: FIELD "NAME"`, as far as known.
     fn to_text(&self) -> String {
-        let mut text = String::new();
-        for part in [&self.file, &self.object].into_iter().flatten() {
-            let _ = write!(text, "{part}: ");
-        }
-        text.push_str(&self.field);
+        let parts = [self.file.as_deref(), self.object.as_deref()];
+        let parts = parts.into_iter().flatten().chain([self.field.as_str()]);
+        let parts: Vec<_> = parts.filter(|part| !part.is_empty()).collect();
+        let mut text = parts.join(": ");
         if let Some(name) = &self.name {
             let _ = write!(text, " {name:?}");
         }

@@ -71,6 +71,24 @@ fn manifests_come_from_files_folders_lists_and_standard_input() {
 }
 
 #[test]
+fn a_manifest_with_a_field_of_another_type_is_named_with_its_own_line() {
+    let workshop = Workshop::new();
+    workshop.write(
+        "two.yaml",
+        "apiVersion: v1\nkind: Service\n---\napiVersion: v1\nkind: Pod\nspec: { containers: 5 }\n",
+    );
+    let run = workshop.verify(&["-f", "two.yaml"]);
+    assert_eq!(
+        (run.code, run.err.as_str()),
+        (
+            1,
+            "floe: two.yaml: line 4: the object cannot be read as Pod: invalid type: integer `5`, \
+             expected a sequence\n"
+        )
+    );
+}
+
+#[test]
 fn a_kind_that_is_not_covered_is_6_unless_it_is_allowed_by_name() {
     let workshop = Workshop::new();
     workshop.write(
@@ -93,7 +111,15 @@ fn a_kind_that_is_not_covered_is_6_unless_it_is_allowed_by_name() {
         "--allow-uncovered",
         "Widget.example.com",
     ];
-    assert_eq!(workshop.verify(&words).code, 0);
+    // Passed over, it leaves nothing to verify, which is not a success.
+    let run = workshop.verify(&words);
+    assert_eq!((run.code, run.out.as_str()), (64, ""), "{run:?}");
+    assert!(run.err.contains("name no image"), "{run:?}");
+    workshop.write("pod.json", &pod("web", &[&workshop.good()]));
+    let beside = [&words as &[&str], &["-f", "pod.json"]].concat();
+    let run = workshop.verify(&beside);
+    assert_eq!(run.code, 0, "{run:?}");
+    assert!(run.out.contains("Widget.example.com"), "{run:?}");
     let words = ["-f", "widget.yaml", "--allow-uncovered", "Widget"];
     assert_eq!(workshop.verify(&words).code, 6);
 }
@@ -143,11 +169,22 @@ fn words_of_a_manifest_have_no_power_over_the_terminal_or_the_shell() {
             run.out
         );
     }
+    // What is no reference gets no command to run; a namespace is quoted in one.
     let run = workshop.verify(&["-f", "pod.json"]);
+    assert!(!run.out.contains("next: "), "{run:?}");
+    let object = serde_json::json!({
+        "apiVersion": "v1", "kind": "Pod",
+        "metadata": {"name": "a", "namespace": "$(reboot) 'x'\u{1b}"},
+        "spec": {"containers": [{"name": "web", "image": "127.0.0.1:1/app:v1"}]},
+    });
+    workshop.write("elsewhere.json", &object.to_string());
+    let run = workshop.verify(&["-f", "elsewhere.json"]);
     let next = run.out.lines().find(|line| line.contains("next: "));
     let next = next.expect("what to do next");
-    assert!(next.contains(r"verify 'evil\u{1b}[2K"), "{next}");
-    assert!(next.contains(r"$(reboot) '\''x'\'' "), "{next}");
+    assert!(
+        next.contains(r"--namespace '$(reboot) '\''x'\''\u{1b}'"),
+        "{next}"
+    );
     // An error quotes the manifest as well.
     let run = workshop.verify(&["-f", "odd.json", "--namespace", "payments"]);
     assert!(!run.err.contains('\u{1b}'), "{run:?}");

@@ -2,6 +2,7 @@
 
 mod manifests;
 mod other_ends;
+mod reload;
 mod reviews;
 
 use serde_json::json;
@@ -42,6 +43,28 @@ fn a_signed_image_is_0_and_an_unsigned_one_is_6_with_its_reason() {
     assert!(bad.out.contains("\n  next: floe verify "), "{bad:?}");
     let both = workshop.verify(&[&workshop.good(), &workshop.bad()]);
     assert_eq!(both.code, 6, "{both:?}");
+}
+
+#[test]
+fn the_command_that_a_refusal_names_next_explains_the_same_answer() {
+    let workshop = Workshop::new();
+    let offline = ["--layout", "layout", "--offline"];
+    for words in [
+        &["--policy", "policy.yaml", "--channel", "prod"][..],
+        &["--key", "key.pub"],
+    ] {
+        let bad = workshop.bad();
+        let run = workshop.run(&[&["verify", &bad], words, &offline].concat());
+        let next = run
+            .out
+            .lines()
+            .find_map(|line| line.strip_prefix("  next: floe "));
+        let next = next.unwrap_or_else(|| panic!("no next step: {run:?}"));
+        let run = workshop.run(&next.split(' ').collect::<Vec<_>>());
+        assert_eq!(run.code, 6, "{next}: {run:?}");
+        assert!(run.out.contains("signature-missing (violation)"), "{run:?}");
+        assert!(run.out.contains("what to do: "), "{run:?}");
+    }
 }
 
 #[test]

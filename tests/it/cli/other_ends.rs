@@ -5,7 +5,7 @@ use std::net::{TcpListener, TcpStream};
 use std::process::Stdio;
 
 use super::pod;
-use crate::support::floe::{Workshop, run};
+use crate::support::floe::{Workshop, policy, run};
 
 #[test]
 fn a_run_over_a_layout_asks_no_registry() {
@@ -119,6 +119,22 @@ fn a_webhook_that_cannot_start_says_everything_that_is_wrong() {
 #[test]
 fn a_webhook_serves_until_it_is_asked_to_stop() {
     let workshop = Workshop::new();
+    let child = webhook(&workshop, "serving");
+    let authority = std::fs::read_to_string(workshop.path("ca.pem")).expect("an authority");
+    assert!(authority.contains("BEGIN CERTIFICATE"));
+    assert_eq!(stopped(child), Some(0));
+}
+
+#[test]
+fn a_webhook_says_in_its_log_which_key_it_cannot_have() {
+    let workshop = Workshop::new();
+    std::fs::remove_file(workshop.path("key.pub")).expect("removed");
+    let child = webhook(&workshop, "key.pub: there is no such file");
+    assert_eq!(stopped(child), Some(0));
+}
+
+/// Starts a webhook and waits until its log says `text`.
+fn webhook(workshop: &Workshop, text: &str) -> std::process::Child {
     let mut child = workshop
         .command(&[
             "webhook",
@@ -134,18 +150,21 @@ fn a_webhook_serves_until_it_is_asked_to_stop() {
         .spawn()
         .expect("started");
     let log = workshop.path("floe.log");
-    while !std::fs::read_to_string(&log).is_ok_and(|text| text.contains("serving")) {
+    while !std::fs::read_to_string(&log).is_ok_and(|log| log.contains(text)) {
         assert!(child.try_wait().expect("known").is_none(), "it ended");
         std::thread::yield_now();
     }
-    let authority = std::fs::read_to_string(workshop.path("ca.pem")).expect("an authority");
-    assert!(authority.contains("BEGIN CERTIFICATE"));
-    let stopped = std::process::Command::new("kill")
+    child
+}
+
+/// Asks a webhook to stop, and gives its exit code.
+fn stopped(mut child: std::process::Child) -> Option<i32> {
+    let asked = std::process::Command::new("kill")
         .args(["-TERM", &child.id().to_string()])
         .status()
         .expect("a signal");
-    assert!(stopped.success());
-    assert_eq!(child.wait().expect("ended").code(), Some(0));
+    assert!(asked.success());
+    child.wait().expect("ended").code()
 }
 
 #[test]
@@ -172,6 +191,29 @@ fn a_policy_is_checked_with_every_problem_listed() {
     for part in ["spec.tags", "spec.enforcement", "spec.promotedTo"] {
         assert!(run.err.contains(part), "{part}: {run:?}");
     }
+}
+
+#[test]
+fn a_policy_that_covers_more_and_asks_for_less_is_a_warning() {
+    let workshop = Workshop::new();
+    let narrow = policy("payments", "enforce").replace(
+        "match: {}",
+        "match: { images: [\"registry.example.com/pay/**\"] }",
+    );
+    let broad = "---\napiVersion: floe.dev/v1\nkind: TrustPolicy\nmetadata: { name: base }\n\
+                 spec: { match: {}, level: unverified }\n";
+    workshop.write("both.yaml", &format!("{narrow}{broad}"));
+    let run = workshop.run(&["policy", "check", "both.yaml"]);
+    assert_eq!(run.code, 0, "{run:?}");
+    let warning = "warning: policy base covers all that payments does and more, and asks for no \
+                   signature as payments does";
+    assert!(run.out.contains(warning), "{run:?}");
+    workshop.write(
+        "both.yaml",
+        &format!("{narrow}{}", broad.replace("{}", "{ channels: [dev] }")),
+    );
+    let run = workshop.run(&["policy", "check", "both.yaml"]);
+    assert!(!run.out.contains("warning"), "{run:?}");
 }
 
 #[test]
@@ -224,7 +266,16 @@ fn the_binary_answers_to_its_other_names() {
             "--layout",
             "layout",
         ]);
-        let run = run(command, "");
-        assert_eq!(run.code, 0, "{name}: {run:?}");
+        let answer = run(command, "");
+        assert_eq!(answer.code, 0, "{name}: {answer:?}");
+        let mut command = std::process::Command::new(&link);
+        command.args(words).arg("--help");
+        let help = run(command, "").out;
+        let typed = if words.is_empty() {
+            "Usage: floe verify [OPTIONS]"
+        } else {
+            "Usage: kubectl floe verify [OPTIONS]"
+        };
+        assert!(help.contains(typed), "{help}");
     }
 }
