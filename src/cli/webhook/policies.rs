@@ -69,6 +69,15 @@ impl Poll {
             return None;
         }
         self.in_force = Some(hash);
+        for policy in policies.policies() {
+            if let Some(finding) = &policy.broken {
+                tracing::error!(
+                    policy = %policy.name,
+                    problem = finding.message,
+                    "a policy cannot be evaluated; what it matches is refused"
+                );
+            }
+        }
         Some(PolicyState::Ready(Arc::new(policies)))
     }
 
