@@ -84,6 +84,15 @@ impl Poll {
         for warning in self.unknown_channels(&policies) {
             tracing::warn!("{warning}");
         }
+        for policy in policies.policies() {
+            if let Some(finding) = &policy.broken {
+                tracing::error!(
+                    policy = %policy.name,
+                    problem = finding.message,
+                    "a policy cannot be evaluated; what it matches is refused"
+                );
+            }
+        }
         Some(PolicyState::Ready(Arc::new(policies)))
     }
 
