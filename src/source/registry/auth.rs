@@ -94,7 +94,7 @@ struct Inner {
     helped: Cache<HelperKey, Helped>,
     helping: Flights<HelperKey, Option<Credential>>,
     /// Places for helpers that run.
-    running: Arc<Semaphore>,
+    running: Semaphore,
 }
 
 impl Auth {
@@ -110,7 +110,7 @@ impl Auth {
                 flights: Flights::default(),
                 helped: Cache::new(MAX_HELPED),
                 helping: Flights::default(),
-                running: Arc::new(Semaphore::new(helper::RUNNING)),
+                running: Semaphore::new(helper::RUNNING),
             }),
         }
     }
@@ -232,9 +232,8 @@ impl Inner {
         let landed = || self.helped(&key);
         let work = || {
             let (inner, key) = (Arc::clone(self), key.clone());
-            let places = Arc::clone(&self.running);
             async move {
-                let credential = helper.get(&places).await?;
+                let credential = helper.get(&inner.running).await?;
                 let helped = Helped {
                     credential: credential.clone(),
                     until: Instant::now() + HELPER_LIFETIME,

@@ -44,8 +44,7 @@ impl Helper {
     /// # Errors
     ///
     /// [`SourceError::Denied`] if it fails, [`SourceError::TimedOut`] if it
-    /// takes too long. What it printed is in neither. `places` has one for each
-    /// of the [`RUNNING`].
+    /// takes too long. What it printed is in neither.
     pub(super) async fn get(&self, places: &Semaphore) -> Result<Option<Credential>, SourceError> {
         let name = self.program.display();
         let failed = |what: &str| SourceError::Denied {
@@ -132,13 +131,13 @@ mod tests {
         std::fs::write(&program, script).expect("written");
         let mode = std::fs::Permissions::from_mode(0o755);
         std::fs::set_permissions(&program, mode).expect("executable");
-        let places = Semaphore::new(RUNNING);
         let helpers: Vec<_> = (0..3 * RUNNING)
             .map(|number| Helper {
                 program: program.clone(),
                 server: format!("{number}.example"),
             })
             .collect();
+        let places = Semaphore::new(RUNNING);
         for found in join_all(helpers.iter().map(|helper| helper.get(&places))).await {
             let Ok(Some(Credential::Password { username, .. })) = found else {
                 panic!("{found:?}");

@@ -177,7 +177,7 @@ impl ImageReport {
         let mut lines: Vec<String> = Vec::new();
         for (finding, warning) in general.chain(of_policies) {
             let mark = if warning { "warning: " } else { "" };
-            let line = format!("  {mark}{:<19} {}", finding.code, finding.message);
+            let line = format!("  {mark}{:<18}  {}", finding.code, finding.message);
             if !lines.contains(&line) {
                 lines.push(line);
             }
@@ -262,7 +262,7 @@ impl Uncovered {
             return format!("{file}{object}: passed over, as {kind} is allowed to be\n");
         }
         format!(
-            "{file}{object} is refused\n  {:<19} floe does not know where {kind} keeps its images\n  \
+            "{file}{object} is refused\n  {:<18}  floe does not know where {kind} keeps its images\n  \
              next: pass it over with --allow-uncovered {kind}\n",
             self.code
         )
