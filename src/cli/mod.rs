@@ -13,7 +13,7 @@ mod registry;
 mod verify;
 mod webhook;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -27,7 +27,7 @@ use exit::{Exit, Stop};
 #[command(
     name = "floe",
     version,
-    before_help = "Example: floe verify -f deploy/ --policy policies/\n"
+    before_help = "Example: floe verify -f deploy/ --policy policies/one-key\n"
 )]
 struct Arguments {
     #[command(subcommand)]
@@ -78,15 +78,19 @@ pub fn main() -> ExitCode {
 
 /// Puts `verify` in place where the binary was called as `floe-verify`. As
 /// `kubectl-floe` it is called by kubectl as a plug-in and takes the same
-/// commands as `floe`.
+/// commands as `floe`; help then shows the line that the user typed.
 fn with_command(arguments: impl Iterator<Item = OsString>) -> Vec<OsString> {
     let mut arguments: Vec<_> = arguments.collect();
-    let is_verify = arguments
+    let stem = arguments
         .first()
         .and_then(|name| Path::new(name).file_stem())
-        .is_some_and(|stem| stem == "floe-verify");
-    if is_verify {
-        arguments.insert(1, "verify".into());
+        .and_then(OsStr::to_str);
+    match stem {
+        Some("floe-verify") => {
+            arguments.splice(..1, ["floe".into(), "verify".into()]);
+        }
+        Some("kubectl-floe") => arguments[0] = "kubectl floe".into(),
+        _ => {}
     }
     arguments
 }
@@ -111,14 +115,11 @@ mod tests {
                 .collect::<Vec<_>>()
                 .join(" ")
         };
-        assert_eq!(
-            with(&["/usr/bin/floe-verify", "app"]),
-            "/usr/bin/floe-verify verify app"
-        );
+        assert_eq!(with(&["/usr/bin/floe-verify", "app"]), "floe verify app");
         assert_eq!(with(&["floe", "verify", "app"]), "floe verify app");
         assert_eq!(
             with(&["kubectl-floe", "verify", "app"]),
-            "kubectl-floe verify app"
+            "kubectl floe verify app"
         );
     }
 

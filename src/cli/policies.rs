@@ -22,22 +22,30 @@ pub(super) fn documents(paths: &[PathBuf]) -> Result<Vec<PolicyDocument>, Stop> 
         if path.is_dir() {
             let before = documents.len();
             for file in files::manifests(path)? {
-                documents.push(document(&file)?);
+                documents.push(document(&file, files::regular_text)?);
             }
             if documents.len() == before {
-                return Err(anyhow::anyhow!("{} has no policy", path.display()).into());
+                return Err(anyhow::anyhow!(
+                    "{} has no policy: no file in it ends in .yaml, .yml or .json, and \
+                     folders below it are not read",
+                    path.display()
+                )
+                .into());
             }
         } else {
-            documents.push(document(path)?);
+            documents.push(document(path, files::text)?);
         }
     }
     Ok(documents)
 }
 
-fn document(path: &Path) -> Result<PolicyDocument, Stop> {
+fn document(
+    path: &Path,
+    read: impl FnOnce(&Path) -> Result<String, Stop>,
+) -> Result<PolicyDocument, Stop> {
     Ok(PolicyDocument {
         origin: path.to_owned(),
-        text: files::text(path)?,
+        text: read(path)?,
     })
 }
 

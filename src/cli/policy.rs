@@ -11,7 +11,7 @@ use crate::roots;
 
 /// Work on policies.
 #[derive(Debug, Args)]
-#[command(before_help = "Example: floe policy check policies/\n")]
+#[command(before_help = "Example: floe policy check policies/one-key\n")]
 pub(super) struct PolicyArguments {
     #[command(subcommand)]
     command: PolicyCommand,
@@ -26,9 +26,11 @@ enum PolicyCommand {
 ///
 /// Exit codes: 0 they compile; 1 they do not; 64 called wrongly.
 #[derive(Debug, Args)]
-#[command(before_help = "Example: floe policy check policies/one-key/policy.yaml\n")]
+#[command(
+    before_help = "Example: floe policy check policies/one-key policies/channels/policy.yaml\n"
+)]
 struct CheckArguments {
-    /// Policies: files or folders.
+    /// Policies: files, or folders, not those below them.
     #[arg(value_name = "PATH", required = true)]
     paths: Vec<PathBuf>,
 }

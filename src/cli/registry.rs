@@ -14,7 +14,6 @@ use crate::verifier::{Limits, Tokio, Verifier};
 #[derive(Debug, Default, Args)]
 pub(super) struct RegistryArguments {
     /// A registry to be asked over plain HTTP. May be given several times.
-    /// Registries on this machine are asked so anyway.
     #[arg(long, value_name = "HOST")]
     insecure_registry: Vec<Host>,
 
@@ -28,6 +27,18 @@ impl RegistryArguments {
     /// Whether no flag was given.
     pub(super) fn is_empty(&self) -> bool {
         self.insecure_registry.is_empty() && self.registry_ca.is_empty()
+    }
+
+    /// The flags as they were given, each with its value.
+    pub(super) fn words(&self) -> impl Iterator<Item = (&'static str, String)> {
+        let insecure = self.insecure_registry.iter();
+        let authorities = self.registry_ca.iter();
+        insecure
+            .map(|host| ("--insecure-registry", host.to_string()))
+            .chain(
+                authorities
+                    .map(|(host, file)| ("--registry-ca", format!("{host}={}", file.display()))),
+            )
     }
 
     /// Adds what the flags say to `options`.

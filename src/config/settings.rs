@@ -20,7 +20,7 @@ pub enum ConfigError {
         detail: String,
     },
     /// Values that do not make sense, all of them.
-    #[error("{origin}: {} problems: {}", problems.len(), join(problems))]
+    #[error("{origin}: {}", join(problems))]
     Invalid {
         /// The file.
         origin: String,

@@ -83,7 +83,7 @@ impl Walk<'_> {
         for key in fields.keys() {
             let path = join(path, key);
             if NOT_YET.contains(&general(&path).as_str()) {
-                self.complain(&path, format!("{key}: not supported yet; remove it"));
+                self.complain(&path, "not supported yet; remove it");
             } else if !known.contains(&key.as_str()) {
                 let same = known.iter().find(|name| name.eq_ignore_ascii_case(key));
                 let message = match same {
@@ -131,10 +131,7 @@ impl Walk<'_> {
             return Some(*value);
         }
         if VALUES_NOT_YET.contains(&(general(&path).as_str(), text)) {
-            self.complain(
-                path,
-                format!("{field}: {text}: not supported yet; remove it"),
-            );
+            self.complain(path, format!("{text}: not supported yet; remove it"));
             return None;
         }
         let names: Vec<_> = choices.iter().map(|(name, _)| *name).collect();

@@ -72,32 +72,6 @@ enum Segment {
     Path(Box<str>),
 }
 
-/// A name to match, put together once for all patterns: `host/path`.
-///
-/// It lives on the stack, because this is done for each image of each review.
-#[derive(Debug)]
-pub(super) struct Name {
-    bytes: [u8; MAX_PATTERN],
-    len: usize,
-}
-
-impl Name {
-    /// `None` for a name over the bound of the reference grammar.
-    pub(super) fn of(repository: &Repository) -> Option<Self> {
-        let host = repository.registry().as_str().as_bytes();
-        let path = repository.path().as_bytes();
-        let len = host.len() + 1 + path.len();
-        let mut bytes = [b'/'; MAX_PATTERN];
-        bytes.get_mut(..host.len())?.copy_from_slice(host);
-        bytes.get_mut(host.len() + 1..len)?.copy_from_slice(path);
-        Some(Self { bytes, len })
-    }
-
-    fn as_bytes(&self) -> &[u8] {
-        &self.bytes[..self.len]
-    }
-}
-
 impl ImagePattern {
     /// Compiles a pattern such as `registry.example.com/payments/**`.
     ///
@@ -150,11 +124,7 @@ impl ImagePattern {
 
     /// Whether it matches the whole name of `repository`.
     pub fn matches(&self, repository: &Repository) -> bool {
-        Name::of(repository).is_some_and(|name| self.matches_name(&name))
-    }
-
-    pub(super) fn matches_name(&self, name: &Name) -> bool {
-        self.matches_bytes(name.as_bytes())
+        self.matches_bytes(repository.as_str().as_bytes())
     }
 
     fn matches_bytes(&self, name: &[u8]) -> bool {

@@ -28,6 +28,9 @@ const NO_POLICY: &str = "no file of the folder holds a policy; to run without po
 const NO_FILE: &str = "has no policy any more, or cannot be read; to run without, put an empty \
                        TrustPolicyList there";
 
+const BLANK: &str = "the file had policies and holds none any more; remove the file, or put an \
+                     empty TrustPolicyList there";
+
 /// The last good text of every file.
 ///
 /// Last-good covers only the text of documents, never a key.
@@ -129,8 +132,13 @@ impl Store {
             }
         }
         let mut failed = Vec::new();
+        let mut blank = Vec::new();
         for document in changed {
             match entries(document).and_then(|found| free(found, &names)) {
+                // A file that is being written is empty for a moment.
+                Ok(found) if found.is_empty() && self.had_policies(document) => {
+                    blank.push(document);
+                }
                 Ok(found) => {
                     claim(&found, &mut names);
                     accepted.insert(document.origin.clone(), found);
@@ -142,6 +150,15 @@ impl Store {
                     failed.push(document);
                 }
             }
+        }
+        // Where nothing else is left, the folder as a whole has become empty.
+        if accepted.values().any(|found| !found.is_empty()) {
+            problems.extend(blank.iter().map(|document| Problem {
+                origin: document.origin.display().to_string(),
+                path: String::new(),
+                message: BLANK.to_owned(),
+            }));
+            failed.extend(blank);
         }
         let mut stand_ins = Compiled::default();
         for document in failed {
@@ -163,6 +180,8 @@ impl Store {
                 deny_all(&origin.display().to_string(), &mut stand_ins);
             }
         }
+        // The policies of the other folders alone would admit what those of this
+        // one were there to refuse.
         for folder in &reading.missing {
             let message = format!("{} {NO_FILE}", folder.display());
             let name = PolicyName(folder.display().to_string().into());
@@ -192,6 +211,18 @@ impl Store {
             compiled = Compiled::denying(Finding::violation(Code::PoliciesMissing, NO_POLICY));
         }
         Reloaded { compiled, problems }
+    }
+}
+
+impl Store {
+    /// Whether a file that says nothing any more had policies, and does not say
+    /// that there are to be none.
+    fn had_policies(&self, document: &PolicyDocument) -> bool {
+        let before = self.good.get(&document.origin);
+        before
+            .and_then(|text| good_entries(&document.origin, text).ok())
+            .is_some_and(|found| !found.is_empty())
+            && !says_empty(document)
     }
 }
 

@@ -35,7 +35,10 @@ fn material(reference: &MaterialRef) -> Result<Arc<AuthorityMaterial>, String> {
 }
 
 fn file(path: &Path) -> Result<String, String> {
-    let cannot = |error: io::Error| format!("cannot be read: {}", error.kind());
+    let cannot = |error: io::Error| match error.kind() {
+        io::ErrorKind::NotFound => "there is no such file".to_owned(),
+        kind => format!("cannot be read: {kind}"),
+    };
     // Asked before opening, because opening a pipe waits for its other end.
     let about = std::fs::metadata(path).map_err(cannot)?;
     if !about.is_file() {
@@ -94,7 +97,7 @@ mod tests {
     fn what_is_no_key_is_named_without_being_quoted() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("ci.pub");
-        assert!(why(&path).ends_with("cannot be read: entity not found"));
+        assert!(why(&path).ends_with("ci.pub: there is no such file"));
         assert!(why(folder.path()).ends_with("is not a file"));
         std::fs::write(&path, "canary-7f3a").expect("written");
         assert!(why(&path).contains("not a PEM public key"));

@@ -5,13 +5,13 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use futures_util::stream::{self, StreamExt as _};
 
 use super::Limits;
 use super::cache::Question;
+use super::memory::{Account, Full};
 use crate::evidence::format::{
     MAX_BUNDLE_BYTES, MAX_PAYLOAD_BYTES, bundle_layers, classify, simple_signing_layers,
 };
@@ -26,9 +26,8 @@ struct Look<'a, S> {
     source: &'a S,
     image: &'a PinnedReference,
     limits: &'a Limits,
+    account: &'a Account,
     deadline: Instant,
-    /// Bytes of blobs that may still be read.
-    bytes_left: AtomicU64,
 }
 
 /// Documents and gaps, as they come in.
@@ -44,14 +43,15 @@ pub(super) async fn look(
     image: &PinnedReference,
     question: Question,
     limits: &Limits,
+    account: &Account,
     deadline: Instant,
 ) -> LocationEvidence {
     let look = Look {
         source,
         image,
         limits,
+        account,
         deadline,
-        bytes_left: AtomicU64::new(limits.max_attached_bytes),
     };
     let (location, found) = match question {
         Question::Attached(Location::Referrers) => (Location::Referrers, look.referrers().await),
@@ -229,18 +229,13 @@ impl<S: Source> Look<'_, S> {
         limit: u64,
         make: impl FnOnce(Content) -> Document,
     ) -> Found {
-        // A blob over its own limit is refused by the source, unread.
-        if descriptor.size <= limit && !self.may_read(descriptor.size) {
-            return Found::blocked(Obstacle::new(
-                ObstacleKind::TooManyDocuments,
-                format!(
-                    "more than {} bytes of signatures and attestations are attached to {}; \
-                     remove some of them",
-                    self.limits.max_attached_bytes, self.image
-                ),
-            ));
-        }
         let repository = self.image.repository();
+        // What is over the bound is not fetched at all.
+        if descriptor.size <= limit
+            && let Err(full) = self.account.take(descriptor.size)
+        {
+            return Found::blocked(self.no_room(full));
+        }
         match self
             .source
             .blob(repository, descriptor, limit, self.deadline)
@@ -251,14 +246,25 @@ impl<S: Source> Look<'_, S> {
         }
     }
 
-    /// Takes `bytes` from what may still be read. No source returns more of a
-    /// blob than its descriptor says.
-    fn may_read(&self, bytes: u64) -> bool {
-        self.bytes_left
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
-                left.checked_sub(bytes)
-            })
-            .is_ok()
+    fn no_room(&self, full: Full) -> Obstacle {
+        match full {
+            Full::Image => Obstacle::new(
+                ObstacleKind::TooManyDocuments,
+                format!(
+                    "what is attached to {} and could be signatures has more than {} bytes; \
+                     remove some of it",
+                    self.image, self.limits.document_bytes
+                ),
+            ),
+            Full::Now => Obstacle::new(
+                ObstacleKind::Overloaded,
+                format!(
+                    "too much that is attached to images is being read at once, {} included; \
+                     try again",
+                    self.image
+                ),
+            ),
+        }
     }
 
     /// "Nothing there" counts only where the image itself can be seen with the

@@ -17,10 +17,6 @@ pub struct Limits {
     pub max_referrers: usize,
     /// Attached manifests that are read for one image, the likeliest first.
     pub max_candidates: usize,
-    /// Bytes of signatures and attestations that one flight reads. Without a
-    /// bound on their sum, whoever can push could fill the memory with
-    /// attachments that are each within their own.
-    pub max_attached_bytes: u64,
     /// Requests of one flight that are under way at once.
     pub parallel_requests: usize,
     /// Flights under way for one registry at once; one more is an obstacle.
@@ -28,6 +24,14 @@ pub struct Limits {
     /// Flights under way for one namespace at once; one more is an obstacle, so
     /// that no tenant can use up what all share.
     pub flights_per_namespace: usize,
+    /// Bytes of large documents (over 64 KiB) that are read for one location of
+    /// one image; more is an obstacle. Signatures are small, and attestations
+    /// with an SBOM have some MiB.
+    pub document_bytes: u64,
+    /// Bytes of documents that flights for one namespace hold at once.
+    pub document_bytes_per_namespace: u64,
+    /// Bytes of documents that all flights hold at once.
+    pub document_bytes_at_once: u64,
     /// Weight of the evidence cache in bytes.
     pub evidence_bytes: u64,
     /// Entries of the cache of established facts, some 500 bytes each.
@@ -50,10 +54,12 @@ impl Default for Limits {
             warning_patience: Duration::from_millis(200),
             max_referrers: 1000,
             max_candidates: 64,
-            max_attached_bytes: 32 * 1024 * 1024,
             parallel_requests: 32,
             flights_per_registry: 512,
             flights_per_namespace: 256,
+            document_bytes: 32 * 1024 * 1024,
+            document_bytes_per_namespace: 128 * 1024 * 1024,
+            document_bytes_at_once: 384 * 1024 * 1024,
             evidence_bytes: 64 * 1024 * 1024,
             facts: 100_000,
             absences: 10_000,

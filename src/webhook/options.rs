@@ -58,17 +58,22 @@ pub struct ServeOptions {
     pub body_timeout: Duration,
     /// Most bytes of a body.
     pub body_bytes: usize,
+    /// Most bytes of bodies over 64 KiB that are held at the same time, at least
+    /// one whole body; more are answered with 503.
+    pub large_bodies: usize,
     /// Time for a TLS handshake.
     pub handshake_timeout: Duration,
     /// Time to receive the head of a request, from the end of the one before.
     pub header_timeout: Duration,
     /// Most reviews at the same time that are being received or answered from
-    /// what is known; more are answered with 503.
+    /// what is known; more are answered with 503. One address may be sending at
+    /// most a quarter of them.
     pub concurrent_reviews: usize,
     /// Most reviews at the same time that wait for a registry; more are denied
     /// at once, as inconclusive.
     pub waiting_reviews: usize,
-    /// Most connections at the same time; more wait to be accepted.
+    /// Most connections at the same time; more wait to be accepted. One address
+    /// has at most a quarter of them; more from there are closed.
     pub connections: usize,
     /// When asked to stop: how long to go on accepting while `/readyz` already
     /// fails, so that nobody is sent to a closed port.
@@ -95,6 +100,7 @@ impl ServeOptions {
             review_timeout: defaults.review_timeout,
             body_timeout: Duration::from_secs(5),
             body_bytes: defaults.body_bytes,
+            large_bodies: 256 << 20,
             handshake_timeout: Duration::from_secs(5),
             header_timeout: Duration::from_secs(60),
             concurrent_reviews: defaults.concurrent_reviews,

@@ -19,12 +19,12 @@ use crate::support::authority::{Image, Key, KeyKind, RepositoryContents, raw_bun
 use crate::support::hostile::{Behaviour, Hostile};
 use crate::verifier::policies;
 
-const REPOSITORY: &str = "team/app";
+pub(crate) const REPOSITORY: &str = "team/app";
 
 type Engine = Verifier<Registry, Tokio>;
 
 /// A registry that serves `contents`.
-async fn serve(contents: &RepositoryContents) -> Hostile {
+pub(crate) async fn serve(contents: &RepositoryContents) -> Hostile {
     let registry = Hostile::start().await;
     fill(&registry, REPOSITORY, contents);
     registry
@@ -43,23 +43,28 @@ pub(crate) fn fill(registry: &Hostile, repository: &str, contents: &RepositoryCo
     }
 }
 
-fn engine_with(limits: Limits) -> Engine {
+pub(crate) fn engine_with(limits: Limits) -> Engine {
     let registry = Registry::new(Options::command_line()).expect("a client");
     Verifier::new(registry, Tokio, limits)
 }
 
-fn engine() -> Engine {
+pub(crate) fn engine() -> Engine {
     engine_with(Limits::default())
 }
 
-struct Asked {
+pub(crate) struct Asked {
     reference: Reference,
     policies: PolicySet,
     subject: Subject,
 }
 
 impl Asked {
-    fn new(registry: &Hostile, repository: &str, image: &Image, policies: PolicySet) -> Self {
+    pub(crate) fn new(
+        registry: &Hostile,
+        repository: &str,
+        image: &Image,
+        policies: PolicySet,
+    ) -> Self {
         let reference = format!("{}/{repository}@{}", registry.host(), image.digest);
         Self {
             reference: reference.parse().expect("a reference"),
@@ -80,23 +85,23 @@ impl Asked {
             .await
     }
 
-    async fn verify(&self, engine: &Engine) -> Verdict {
+    pub(crate) async fn verify(&self, engine: &Engine) -> Verdict {
         self.within(engine, Duration::from_secs(20)).await
     }
 }
 
-fn one_key(key: &Key) -> PolicySet {
+pub(crate) fn one_key(key: &Key) -> PolicySet {
     policies(&[("ci", key)], serde_json::Value::Null)
 }
 
-fn codes(verdict: &Verdict) -> Vec<&'static str> {
+pub(crate) fn codes(verdict: &Verdict) -> Vec<&'static str> {
     let mut codes: Vec<_> = verdict.all_findings().map(|f| f.code.as_str()).collect();
     codes.sort_unstable();
     codes.dedup();
     codes
 }
 
-fn assert_inconclusive(verdict: &Verdict, expected: &[&str]) {
+pub(crate) fn assert_inconclusive(verdict: &Verdict, expected: &[&str]) {
     assert_eq!(verdict.decision(), Decision::Deny, "{verdict:?}");
     assert!(verdict.is_inconclusive(), "{verdict:?}");
     assert_eq!(codes(verdict), expected, "{verdict:?}");

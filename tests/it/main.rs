@@ -13,7 +13,11 @@ mod architecture;
 mod canary;
 #[cfg(feature = "webhook")]
 mod cli;
+#[cfg(feature = "webhook")]
+mod documentation;
 mod establish;
+#[cfg(feature = "webhook")]
+mod floods;
 #[cfg(feature = "webhook")]
 mod gather;
 mod layout;

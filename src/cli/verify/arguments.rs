@@ -1,6 +1,7 @@
 //! The arguments of `floe verify`, declared once with their help.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
@@ -12,11 +13,15 @@ use crate::cli::registry::RegistryArguments;
 ///
 /// Exit codes: 0 everything is allowed; 1 could not run; 5 denied only because
 /// something could not be looked at; 6 denied; 64 called wrongly.
+///
+/// Registries on this machine are asked over plain HTTP, others over HTTPS
+/// unless --insecure-registry names them. Credentials are those that docker
+/// login has left.
 #[derive(Debug, Args)]
 #[command(before_help = "\
 Example: floe verify registry.example.com/app@sha256:… --key cosign.pub
-         floe verify -f deploy/ --policy policies/ --namespace payments
-         helm template . | floe verify -f - --policy policies/ --output json
+         floe verify -f deploy/ --policy policies/one-key --namespace payments
+         helm template . | floe verify -f - --policy policies/one-key --output json
 ")]
 pub(crate) struct VerifyArguments {
     /// Images to verify.
@@ -29,10 +34,11 @@ pub(crate) struct VerifyArguments {
     pub(super) manifests: Vec<PathBuf>,
 
     /// An AdmissionReview, or a recorded one, to be judged again.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["references", "manifests"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["references", "manifests", "allow_uncovered"])]
     pub(super) review: Option<PathBuf>,
 
-    /// Policies: a file, or a folder. May be given several times.
+    /// Policies: a file, or a folder, not those below it. May be given several
+    /// times.
     #[arg(long, value_name = "PATH", conflicts_with = "key")]
     pub(super) policy: Vec<PathBuf>,
 
@@ -166,6 +172,49 @@ fn name(text: &str) -> Result<String, String> {
     }
 }
 
+impl VerifyArguments {
+    /// The flags that lead to the same answer about one reference, as a shell
+    /// takes them. The namespace is not among them: it belongs to the image.
+    /// `channels` are those for which it was judged: a recorded review brings its
+    /// own.
+    pub(super) fn again(&self, channels: &[Arc<str>]) -> String {
+        let mut words: Vec<String> = Vec::new();
+        let mut add = |flag: &str, value: &str| {
+            words.push(flag.to_owned());
+            words.push(quoted(value));
+        };
+        for path in &self.policy {
+            add("--policy", &path.display().to_string());
+        }
+        for path in &self.key {
+            add("--key", &path.display().to_string());
+        }
+        for channel in channels {
+            add("--channel", channel);
+        }
+        if let Some(folder) = &self.layout {
+            add("--layout", &folder.display().to_string());
+        }
+        for (flag, value) in self.registry.words() {
+            add(flag, &value);
+        }
+        if self.offline {
+            words.push("--offline".to_owned());
+        }
+        words.join(" ")
+    }
+}
+
+/// A word that a shell takes as one.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+=,".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
 /// Reads `500ms`, `30s` or `2m`.
 fn duration(text: &str) -> Result<Duration, String> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
@@ -196,6 +245,34 @@ mod tests {
         for text in ["", " ", "A", "a.b", "a/b", "-a", "a-", "ä", &"a".repeat(64)] {
             assert!(name(text).is_err(), "{text:?}");
         }
+    }
+
+    #[test]
+    fn the_flags_to_ask_again_are_words_of_a_shell() {
+        use clap::Parser as _;
+
+        #[derive(clap::Parser)]
+        struct Line {
+            #[command(flatten)]
+            verify: VerifyArguments,
+        }
+        for line in [
+            &["--policy", "a dir", "--policy", "b", "--channel", "it's"][..],
+            &["--key", "c.pub", "--layout", "image", "--offline"],
+            &["--key", "c.pub", "--insecure-registry", "r.test:5000"],
+            &["--key", "c.pub", "--registry-ca", "r.test=ca.pem"],
+        ] {
+            let words = [&["floe", "app"], line].concat();
+            let verify = Line::parse_from(words).verify;
+            let channels: Vec<Arc<str>> =
+                verify.channel.iter().map(|c| c.as_str().into()).collect();
+            let again = verify.again(&channels);
+            let expected: Vec<_> = line.iter().map(|word| quoted(word)).collect();
+            assert_eq!(again, expected.join(" "));
+        }
+        assert_eq!(quoted("a dir"), "'a dir'");
+        assert_eq!(quoted("it's"), r"'it'\''s'");
+        assert_eq!(quoted(""), "''");
     }
 
     #[test]

@@ -145,7 +145,13 @@ fn object(
             Ok(None)
         }
         Err(error @ ReferencesError::Malformed { .. }) => {
-            Err(anyhow::anyhow!("{whence}: {error}").into())
+            // The place is one in the JSON that was made here, which the user
+            // never sees.
+            let text = error.to_string();
+            let text = text
+                .split_once(" at line ")
+                .map_or(text.as_str(), |(what, _)| what);
+            Err(anyhow::anyhow!("{whence}: {text}").into())
         }
     }
 }
@@ -171,6 +177,6 @@ fn texts(path: &Path) -> Result<Vec<(String, String)>, Stop> {
     }
     found
         .into_iter()
-        .map(|file| Ok((file.display().to_string(), files::text(&file)?)))
+        .map(|file| Ok((file.display().to_string(), files::regular_text(&file)?)))
         .collect()
 }

@@ -21,7 +21,7 @@ use crate::oci::Reference;
 use crate::policy::PolicySet;
 use crate::source::Source;
 use crate::source::layout::Layout;
-use crate::verdict::report::{Detail, ImageReport, Report, Uncovered};
+use crate::verdict::report::{Detail, ImageReport, Report, Uncovered, Wording};
 use crate::verifier::{Blocking, Limits, Runtime, Verifier};
 use arguments::Output;
 use images::{Image, Images};
@@ -56,6 +56,10 @@ pub(super) fn run(arguments: &VerifyArguments) -> Result<Exit, Stop> {
             Work::Images(images)
         }
     };
+    let judged_for = match &work {
+        Work::Review(review) => review.channels.clone(),
+        Work::Images(_) => channels.clone(),
+    };
     let circumstances = Circumstances {
         policies: policies_of(arguments)?,
         channels,
@@ -68,7 +72,11 @@ pub(super) fn run(arguments: &VerifyArguments) -> Result<Exit, Stop> {
     let at = circumstances.at;
     let images = judged(arguments, work, circumstances)?;
     let report = Report::new(at, images, uncovered);
-    answer(arguments, &report)?;
+    answer(
+        arguments,
+        judged_for.as_deref().unwrap_or_default(),
+        &report,
+    )?;
     Ok(exit(&report))
 }
 
@@ -140,24 +148,32 @@ fn judged(
     Blocking.run(work.done(verifier, circumstances))
 }
 
-fn answer(arguments: &VerifyArguments, report: &Report) -> Result<(), Stop> {
+fn answer(arguments: &VerifyArguments, channels: &[Arc<str>], report: &Report) -> Result<(), Stop> {
     let blocks = match arguments.output {
         Output::Json => {
             let text =
                 serde_json::to_string_pretty(report).context("the report has no JSON form")?;
             vec![(Tone::Plain, text)]
         }
-        Output::Text | Output::Sarif | Output::Junit => blocks(arguments, report),
+        Output::Text | Output::Sarif | Output::Junit => blocks(arguments, channels, report),
     };
     console::print(&blocks).context("the answer cannot be written")?;
     Ok(())
 }
 
-fn blocks(arguments: &VerifyArguments, report: &Report) -> Vec<(Tone, String)> {
-    let detail = if arguments.explain {
-        Detail::Explain
-    } else {
-        Detail::Short
+fn blocks(
+    arguments: &VerifyArguments,
+    channels: &[Arc<str>],
+    report: &Report,
+) -> Vec<(Tone, String)> {
+    let wording = Wording {
+        detail: if arguments.explain {
+            Detail::Explain
+        } else {
+            Detail::Short
+        },
+        again: arguments.again(channels),
+        by_keys: !arguments.key.is_empty(),
     };
     let mut blocks = Vec::new();
     if report.images.is_empty() && report.uncovered.is_empty() {
@@ -174,7 +190,7 @@ fn blocks(arguments: &VerifyArguments, report: &Report) -> Vec<(Tone, String)> {
             (false, true) => Tone::Warning,
             (false, false) => Tone::Good,
         };
-        blocks.push((tone, image.to_text(detail)));
+        blocks.push((tone, image.to_text(wording.clone())));
     }
     for object in &report.uncovered {
         let tone = if object.allowed {

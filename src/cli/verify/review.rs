@@ -62,20 +62,18 @@ pub(super) fn read(
     channels: Option<Vec<Arc<str>>>,
     now: Timestamp,
 ) -> Result<Review, Stop> {
-    let text = if path == Path::new("-") {
-        files::standard_input()?
+    let (name, text) = if path == Path::new("-") {
+        ("standard input".to_owned(), files::standard_input()?)
     } else {
-        files::text(path)?
+        (path.display().to_string(), files::text(path)?)
     };
-    let unreadable = || format!("{} is no AdmissionReview", path.display());
+    let unreadable = || format!("{name} is no AdmissionReview in JSON");
     let header: Header = serde_json::from_str(&text).with_context(unreadable)?;
     let mut review = if header.kind.as_deref() == Some("RecordedReview") {
-        let recorded: RecordedReview<'_> = serde_json::from_str(&text)
-            .with_context(|| format!("{} is no RecordedReview", path.display()))?;
+        let recorded: RecordedReview<'_> =
+            serde_json::from_str(&text).with_context(|| format!("{name} is no RecordedReview"))?;
         if recorded.api_version != "floe.dev/v1" || recorded.kind != "RecordedReview" {
-            return Err(
-                anyhow::anyhow!("{} is no RecordedReview of floe.dev/v1", path.display()).into(),
-            );
+            return Err(anyhow::anyhow!("{name} is no RecordedReview of floe.dev/v1").into());
         }
         Review {
             bytes: recorded.review.get().as_bytes().to_vec(),

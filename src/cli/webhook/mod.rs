@@ -37,12 +37,13 @@ pub(super) struct WebhookArguments {
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 
-    /// Policies: a file, or a folder. May be given several times.
+    /// Policies: a file, or a folder, not those below it. May be given several
+    /// times.
     #[arg(long, value_name = "PATH")]
     policies: Vec<PathBuf>,
 
-    /// Where to serve: ADDRESS:PORT.
-    #[arg(long, value_name = "ADDRESS")]
+    /// Where to serve: ADDRESS:PORT, 0.0.0.0:8443 without it.
+    #[arg(long, value_name = "ADDRESS", value_parser = address)]
     listen: Option<SocketAddr>,
 
     /// Certificate chain in PEM, leaf first. Read again when it changes.
@@ -69,6 +70,11 @@ pub(super) struct WebhookArguments {
 
     #[command(flatten)]
     registry: RegistryArguments,
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse()
+        .map_err(|_| "write ADDRESS:PORT, for example 0.0.0.0:8443 or [::]:8443".to_owned())
 }
 
 /// Serves until a signal.
@@ -151,6 +157,8 @@ fn serving(
         LogFormat::Json => RecordFormat::Json,
         LogFormat::Text => RecordFormat::Text,
     };
+    let mut names: Vec<_> = ["localhost", "127.0.0.1", "::1"].map(String::from).into();
+    names.extend(arguments.tls_name.iter().cloned());
     let poll = Box::new(move || policies.poll());
     let mut names: Vec<_> = ["localhost", "127.0.0.1", "::1"].map(String::from).into();
     names.extend(arguments.tls_name.iter().cloned());

@@ -25,6 +25,8 @@ pub(super) struct Poll {
     channels: Vec<Arc<str>>,
     /// The problems that were last reported, so that each is reported once.
     reported: Vec<Problem>,
+    /// The keys that could not be had, as they were last reported.
+    without_keys: Vec<String>,
 }
 
 impl Poll {
@@ -48,6 +50,7 @@ impl Poll {
             in_force: None,
             channels: Vec::new(),
             reported: Vec::new(),
+            without_keys: Vec::new(),
         })
     }
 
@@ -67,9 +70,12 @@ impl Poll {
             }
         };
         // Keys are read each time: they change without their policy.
-        let policies = compiled
-            .bind(&roots::read(&compiled.materials()))
-            .with_no_match(self.no_match);
+        let references = compiled.materials();
+        let materials = roots::read(&references);
+        let missing = references.iter().filter_map(|key| materials.get(key));
+        let missing = missing.filter_map(|found| found.as_ref().err().cloned());
+        self.report_keys(missing.collect());
+        let policies = compiled.bind(&materials).with_no_match(self.no_match);
         let hash = policies.hash();
         if self.in_force == Some(hash) {
             return None;
@@ -98,7 +104,7 @@ impl Poll {
             }
         }
         for origin in found {
-            match files::text(&origin) {
+            match files::regular_text(&origin) {
                 Ok(text) => reading.documents.push(PolicyDocument { origin, text }),
                 Err(why) => reading.unreadable.push((origin, why.to_string())),
             }
@@ -121,6 +127,19 @@ impl Poll {
                 )
             })
             .collect()
+    }
+
+    fn report_keys(&mut self, missing: Vec<String>) {
+        if missing == self.without_keys {
+            return;
+        }
+        for problem in &missing {
+            tracing::error!(%problem, "a key cannot be had; what needs it is refused");
+        }
+        if missing.is_empty() {
+            tracing::info!("all keys can be had");
+        }
+        self.without_keys = missing;
     }
 
     fn report(&mut self, problems: Vec<Problem>) {
@@ -251,6 +270,31 @@ mod tests {
             ]
         );
         assert_eq!(told(start()), [""; 0]);
+    }
+
+    #[test]
+    fn a_pipe_in_a_folder_is_refused_and_never_waited_for() {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("a.yaml"), GOOD).expect("written");
+        let paths = [folder.path().to_owned()];
+        let mut poll = Poll::start(&paths, NoMatch::Deny).expect("it compiles");
+        assert!(ready(poll.poll()).is_some());
+        let made = std::process::Command::new("mkfifo")
+            .arg(folder.path().join("b.yaml"))
+            .status()
+            .expect("mkfifo");
+        assert!(made.success());
+        let with = ready(poll.poll()).expect("a change");
+        assert_eq!(broken(&with), ["policy-invalid"]);
+        assert!(
+            poll.reported[0].to_string().contains("not a regular file"),
+            "{:?}",
+            poll.reported
+        );
+        let Err(Stop::Failed(error)) = Poll::start(&paths, NoMatch::Deny) else {
+            panic!("it starts");
+        };
+        assert!(format!("{error:#}").contains("not a regular file"));
     }
 
     #[test]

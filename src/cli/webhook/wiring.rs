@@ -113,12 +113,15 @@ fn keychain(settings: &Settings) -> Result<Keychain, Stop> {
     match named.as_slice() {
         [] => registry::keychain(),
         [file] => {
+            // Without a file there are no credentials; one that is named must
+            // be there.
+            read(file).context("registries[].dockerConfig")?;
             Ok(Keychain::load(file)
                 .with_context(|| format!("{} cannot be used", file.display()))?)
         }
         _ => Err(anyhow::anyhow!(
-            "registries[].dockerConfig: more than one file is not supported yet; \
-             put all credentials into one"
+            "registries[].dockerConfig: different files are not supported yet; \
+             put all credentials into one, and name that one in each entry"
         )
         .into()),
     }
@@ -156,6 +159,26 @@ mod tests {
             panic!("usable");
         };
         assert!(stop.to_string().contains("\"nonsense\" is not one of"));
+    }
+
+    #[test]
+    fn a_file_of_credentials_that_is_named_must_be_there_and_be_the_only_one() {
+        let why = |text: &str| match registries(&settings(text), &RegistryArguments::default()) {
+            Err(stop) => stop.to_string(),
+            Ok(_) => panic!("usable"),
+        };
+        let text = "registries:\n  - { host: a.test, dockerConfig: gone.json }\n";
+        assert!(
+            why(text).contains("dockerConfig: /gone.json cannot be read"),
+            "{}",
+            why(text)
+        );
+        let text = format!("{text}  - {{ host: b.test, dockerConfig: other.json }}\n");
+        assert!(
+            why(&text).contains("different files are not supported yet"),
+            "{}",
+            why(&text)
+        );
     }
 
     #[test]

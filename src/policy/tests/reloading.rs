@@ -160,6 +160,21 @@ fn an_empty_or_unreadable_folder_denies_everything() {
 }
 
 #[test]
+fn a_file_that_is_cut_to_nothing_beside_others_keeps_its_last_good_text() {
+    for blank in ["", "\n", "# soon\n", "---\n"] {
+        let mut store = started();
+        let b = policy("b", "{}");
+        let reloaded = store.reload(&folder(&[("a.yaml", blank), ("b.yaml", &b)]));
+        assert_eq!(applying(&reloaded, "x.example/x"), ["a", "b"], "{blank:?}");
+        assert_eq!(reloaded.problems[0].origin, "a.yaml");
+        let list = "apiVersion: floe.dev/v1\nkind: TrustPolicyList\nitems: []\n";
+        let reloaded = store.reload(&folder(&[("a.yaml", list), ("b.yaml", &b)]));
+        assert_eq!(applying(&reloaded, "x.example/x"), ["b"]);
+        assert_eq!(reloaded.problems, []);
+    }
+}
+
+#[test]
 fn a_new_file_never_takes_the_name_of_a_policy_in_force() {
     let mut store = started();
     let (a, b) = (policy("a", "{}"), policy("b", "{}"));

@@ -11,7 +11,7 @@ use reqwest::header::{
 };
 use reqwest::{Client, Method, Response, Url};
 
-use super::address::{AddressRefused, CheckedResolver, Rule};
+use super::address::{AddressRefused, CheckedResolver, Lookups, Rule};
 use super::answer::{Answer, drain};
 use super::options::{HostOptions, Limits, Loopback, Options, RegistryError};
 use super::tls;
@@ -91,6 +91,7 @@ pub(super) enum Place {
 impl Http {
     pub(super) fn new(options: &Options) -> Result<Self, RegistryError> {
         let fixed = Arc::new(options.addresses.clone());
+        let lookups = Lookups::new();
         let home_rule = match options.loopback {
             Loopback::PlainHttp => Rule::Anywhere,
             Loopback::Configured => {
@@ -111,6 +112,7 @@ impl Http {
             let resolver = CheckedResolver {
                 rule: rule.clone(),
                 fixed: Arc::clone(&fixed),
+                lookups: lookups.clone(),
             };
             client(&options.limits, resolver, tls.clone())
         };
@@ -280,8 +282,11 @@ impl Http {
             Place::Elsewhere => (&self.elsewhere, &Rule::PublicOnly),
         };
         let literal = bare.parse::<IpAddr>();
-        let here =
-            is_loopback(host) && matches!(rule, Rule::NotHere(names) if !names.contains(bare));
+        // Another port of this machine is another service than the one that was
+        // configured.
+        let unknown = place == Place::Own && !self.hosts.contains_key(registry);
+        let here = is_loopback(host)
+            && matches!(rule, Rule::NotHere(names) if unknown || !names.contains(bare));
         if here || literal.is_ok_and(|address| !rule.allows(bare, address)) {
             return Err(refused_address(registry, host, place));
         }
@@ -333,6 +338,10 @@ pub(super) fn broken(
     place: Place,
 ) -> SourceError {
     let host = url.host_str().unwrap_or_default();
+    let named = match url.port() {
+        Some(port) => format!("{host}:{port}"),
+        None => host.to_owned(),
+    };
     let error = error.without_url();
     let mut cause: Option<&(dyn std::error::Error + 'static)> = error.source();
     let mut deepest = String::new();
@@ -351,9 +360,9 @@ pub(super) fn broken(
     };
     SourceError::Unreachable {
         detail: if deepest.is_empty() {
-            format!("{host} {verb}")
+            format!("{named} {verb}")
         } else {
-            format!("{host} {verb}: {deepest}")
+            format!("{named} {verb}: {deepest}")
         },
     }
 }

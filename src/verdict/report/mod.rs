@@ -15,7 +15,8 @@ mod tests;
 mod text;
 
 use remedy::remedy;
-pub use text::Detail;
+pub(crate) use text::plain_line;
+pub use text::{Detail, Wording};
 
 /// Version of the report's format.
 pub const API_VERSION: &str = "floe.dev/v1";

@@ -61,6 +61,45 @@ fn a_denial_names_the_container_the_policy_the_finding_and_the_next_step() {
 }
 
 #[test]
+fn the_next_step_repeats_what_was_asked_and_keys_are_no_policy() {
+    let verdict = verdict(
+        Enforcement::Enforce,
+        Status::Violated,
+        vec![Finding::violation(Code::SignatureMissing, "nobody signed")],
+    );
+    let wording = Wording {
+        again: "--key ci.pub --layout image".to_owned(),
+        by_keys: true,
+        ..Detail::Short.into()
+    };
+    let mut report = image(&verdict);
+    report.uses.clear();
+    assert_eq!(
+        report.to_text(wording),
+        format!(
+            "registry.example.com/payments/api:1.4 is refused\n  \
+             signature-missing   nobody signed\n  \
+             next: floe verify registry.example.com/payments/api@sha256:{HEX} --namespace payments --key ci.pub --layout image --explain\n"
+        )
+    );
+}
+
+#[test]
+fn what_is_no_reference_has_no_next_step() {
+    let finding = Finding::violation(Code::ReferenceInvalid, "no digest");
+    let verdict = Verdict::refused(None, finding);
+    let refused = |written: &str| ImageReport::new(written, None, vec![place()], &verdict);
+    assert_eq!(
+        refused("app@nonsense").to_text(Detail::Short),
+        "spec.containers[0] \"web\": app@nonsense is refused\n  reference-invalid   no digest\n"
+    );
+    assert_eq!(
+        refused("").to_text(Detail::Short),
+        "spec.containers[0] \"web\" is refused\n  reference-invalid   no digest\n"
+    );
+}
+
+#[test]
 fn an_allowed_image_is_one_line_and_a_warning_is_marked() {
     let allowed = verdict(Enforcement::Enforce, Status::Satisfied, Vec::new());
     assert_eq!(

@@ -1,8 +1,10 @@
 //! The report as people read it.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use super::{FindingReport, ImageReport, Place, PolicyReport, Uncovered};
+use crate::verdict::Code;
 
 /// How much people are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,6 +13,62 @@ pub enum Detail {
     Short,
     /// Every policy, signer and finding, with what to do.
     Explain,
+}
+
+/// One line for a terminal: characters that steer it, end the line or turn the
+/// direction of writing are written out. Names in manifests and answers of
+/// registries are somebody else's words, and must not be able to rewrite ours.
+pub(crate) fn plain_line(text: &str) -> Cow<'_, str> {
+    let steers = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    if !text.contains(steers) {
+        return Cow::Borrowed(text);
+    }
+    let mut plain = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        if steers(c) {
+            plain.extend(c.escape_unicode());
+        } else {
+            plain.push(c);
+        }
+    }
+    Cow::Owned(plain)
+}
+
+/// One word of a command that people copy into a shell, whatever it is.
+fn word(text: &str) -> Cow<'_, str> {
+    let harmless = |c: char| c.is_ascii_alphanumeric() || "._-/:@".contains(c);
+    if !text.is_empty() && text.chars().all(harmless) {
+        Cow::Borrowed(text)
+    } else {
+        Cow::Owned(format!("'{}'", text.replace('\'', "'\\''")))
+    }
+}
+
+/// How a report is put into words: what depends on how it was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wording {
+    /// How much is shown.
+    pub detail: Detail,
+    /// The flags with which `floe verify` gives the same answer again, without
+    /// the namespace: what follows the reference in the command to run next.
+    pub again: String,
+    /// Whether keys were named in place of policies, so that there is no policy
+    /// whose name means something to the reader.
+    pub by_keys: bool,
+}
+
+impl From<Detail> for Wording {
+    /// For a reader of whom nothing is known.
+    fn from(detail: Detail) -> Self {
+        Self {
+            detail,
+            again: "--policy FILE".to_owned(),
+            by_keys: false,
+        }
+    }
 }
 
 impl ImageReport {
@@ -28,39 +86,40 @@ impl ImageReport {
         (!self.reference.contains('@')).then(|| format!("{} is {pinned}", self.reference))
     }
 
-    /// The text for people, lines ending in `\n`.
-    pub fn to_text(&self, detail: Detail) -> String {
+    /// The text for people, lines ending in `\n`. A [`Detail`] will do as
+    /// wording.
+    pub fn to_text(&self, wording: impl Into<Wording>) -> String {
         let mut text = String::new();
-        for line in self.lines(detail) {
-            let _ = writeln!(text, "{line}");
+        for line in self.lines(&wording.into()) {
+            let _ = writeln!(text, "{}", plain_line(&line));
         }
         text
     }
 
-    fn lines(&self, detail: Detail) -> Vec<String> {
+    fn lines(&self, wording: &Wording) -> Vec<String> {
         let mut lines = Vec::new();
         if self.is_denied() {
-            lines.extend(self.headlines());
+            lines.extend(self.headlines(wording));
         } else {
             lines.push(self.allowed_line());
         }
-        match detail {
-            Detail::Short => lines.extend(self.short_findings()),
+        match wording.detail {
+            Detail::Short => {
+                lines.extend(self.short_findings());
+                lines.extend(self.next(wording));
+            }
             Detail::Explain => self.explain(&mut lines),
-        }
-        if self.is_denied() && detail == Detail::Short {
-            lines.push(format!("  next: {}", self.next()));
         }
         lines
     }
 
     /// One line for each place of use: which image is refused there, and by
     /// what.
-    fn headlines(&self) -> Vec<String> {
+    fn headlines(&self, wording: &Wording) -> Vec<String> {
         let refusing: Vec<_> = self
             .policies
             .iter()
-            .filter(|policy| policy.refuses())
+            .filter(|policy| policy.refuses() && !wording.by_keys)
             .map(|policy| policy.name.as_str())
             .collect();
         let by = match refusing.as_slice() {
@@ -73,12 +132,19 @@ impl ImageReport {
         } else {
             "is refused"
         };
+        // Nothing is written where the field is empty, or where no image is to
+        // blame.
+        let what = match (self.uses.is_empty(), self.reference.as_str()) {
+            (true, reference) => reference.to_owned(),
+            (false, "") => String::new(),
+            (false, reference) => format!(": {reference}"),
+        };
         if self.uses.is_empty() {
-            return vec![format!("{} {how}{by}", self.reference)];
+            return vec![format!("{what} {how}{by}")];
         }
         self.uses
             .iter()
-            .map(|place| format!("{}: {} {how}{by}", place.to_text(), self.reference))
+            .map(|place| format!("{}{what} {how}{by}", place.to_text()))
             .collect()
     }
 
@@ -111,7 +177,7 @@ impl ImageReport {
         let mut lines: Vec<String> = Vec::new();
         for (finding, warning) in general.chain(of_policies) {
             let mark = if warning { "warning: " } else { "" };
-            let line = format!("  {mark}{:<19} {}", finding.code, finding.message);
+            let line = format!("  {mark}{:<18}  {}", finding.code, finding.message);
             if !lines.contains(&line) {
                 lines.push(line);
             }
@@ -156,13 +222,27 @@ impl ImageReport {
         }
     }
 
-    fn next(&self) -> String {
+    /// The command that tells more: none for what is allowed, and none for
+    /// what is no reference, because no command can be asked about it.
+    fn next(&self, wording: &Wording) -> Option<String> {
+        let not_a_reference = self.reference.is_empty()
+            || self
+                .findings
+                .iter()
+                .any(|finding| finding.code == Code::ReferenceInvalid.as_str());
+        if !self.is_denied() || not_a_reference {
+            return None;
+        }
         let reference = self.pinned.as_deref().unwrap_or(&self.reference);
         let namespace = match &self.namespace {
-            Some(namespace) => format!(" --namespace {namespace}"),
+            Some(namespace) => format!(" --namespace {}", word(namespace)),
             None => String::new(),
         };
-        format!("floe verify {reference}{namespace} --policy FILE --explain")
+        let reference = word(reference);
+        Some(format!(
+            "  next: floe verify {reference}{namespace} {} --explain",
+            wording.again
+        ))
     }
 }
 
@@ -173,16 +253,18 @@ impl Uncovered {
             Some(file) => format!("{file}: "),
             None => String::new(),
         };
+        let (file, object, kind) = (
+            plain_line(&file),
+            plain_line(&self.object),
+            plain_line(&self.kind),
+        );
         if self.allowed {
-            return format!(
-                "{file}{}: passed over, as {} is allowed to be\n",
-                self.object, self.kind
-            );
+            return format!("{file}{object}: passed over, as {kind} is allowed to be\n");
         }
         format!(
-            "{file}{} is refused\n  {:<19} floe does not know where {} keeps its images\n  \
-             next: pass it over with --allow-uncovered {}\n",
-            self.object, self.code, self.kind, self.kind
+            "{file}{object} is refused\n  {:<18}  floe does not know where {kind} keeps its images\n  \
+             next: pass it over with --allow-uncovered {kind}\n",
+            self.code
         )
     }
 }
@@ -190,11 +272,10 @@ impl Uncovered {
 impl Place {
     /// `FILE: KIND NAMESPACE/NAME: FIELD "NAME"`, as far as known.
     fn to_text(&self) -> String {
-        let mut text = String::new();
-        for part in [&self.file, &self.object].into_iter().flatten() {
-            let _ = write!(text, "{part}: ");
-        }
-        text.push_str(&self.field);
+        let parts = [self.file.as_deref(), self.object.as_deref()];
+        let parts = parts.into_iter().flatten().chain([self.field.as_str()]);
+        let parts: Vec<_> = parts.filter(|part| !part.is_empty()).collect();
+        let mut text = parts.join(": ");
         if let Some(name) = &self.name {
             let _ = write!(text, " {name:?}");
         }

@@ -46,6 +46,28 @@ fn a_signed_image_is_0_and_an_unsigned_one_is_6_with_its_reason() {
 }
 
 #[test]
+fn the_command_that_a_refusal_names_next_explains_the_same_answer() {
+    let workshop = Workshop::new();
+    let offline = ["--layout", "layout", "--offline"];
+    for words in [
+        &["--policy", "policy.yaml", "--channel", "prod"][..],
+        &["--key", "key.pub"],
+    ] {
+        let bad = workshop.bad();
+        let run = workshop.run(&[&["verify", &bad], words, &offline].concat());
+        let next = run
+            .out
+            .lines()
+            .find_map(|line| line.strip_prefix("  next: floe "));
+        let next = next.unwrap_or_else(|| panic!("no next step: {run:?}"));
+        let run = workshop.run(&next.split(' ').collect::<Vec<_>>());
+        assert_eq!(run.code, 6, "{next}: {run:?}");
+        assert!(run.out.contains("signature-missing (violation)"), "{run:?}");
+        assert!(run.out.contains("what to do: "), "{run:?}");
+    }
+}
+
+#[test]
 fn a_tag_is_refused_by_a_policy_and_the_pinned_form_is_shown() {
     let workshop = Workshop::new();
     let run = workshop.verify(&["registry.example.com/app:signed"]);

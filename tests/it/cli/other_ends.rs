@@ -119,6 +119,22 @@ fn a_webhook_that_cannot_start_says_everything_that_is_wrong() {
 #[test]
 fn a_webhook_serves_until_it_is_asked_to_stop() {
     let workshop = Workshop::new();
+    let child = webhook(&workshop, "serving");
+    let authority = std::fs::read_to_string(workshop.path("ca.pem")).expect("an authority");
+    assert!(authority.contains("BEGIN CERTIFICATE"));
+    assert_eq!(stopped(child), Some(0));
+}
+
+#[test]
+fn a_webhook_says_in_its_log_which_key_it_cannot_have() {
+    let workshop = Workshop::new();
+    std::fs::remove_file(workshop.path("key.pub")).expect("removed");
+    let child = webhook(&workshop, "key.pub: there is no such file");
+    assert_eq!(stopped(child), Some(0));
+}
+
+/// Starts a webhook and waits until its log says `text`.
+fn webhook(workshop: &Workshop, text: &str) -> std::process::Child {
     let mut child = workshop
         .command(&[
             "webhook",
@@ -134,18 +150,21 @@ fn a_webhook_serves_until_it_is_asked_to_stop() {
         .spawn()
         .expect("started");
     let log = workshop.path("floe.log");
-    while !std::fs::read_to_string(&log).is_ok_and(|text| text.contains("serving")) {
+    while !std::fs::read_to_string(&log).is_ok_and(|log| log.contains(text)) {
         assert!(child.try_wait().expect("known").is_none(), "it ended");
         std::thread::yield_now();
     }
-    let authority = std::fs::read_to_string(workshop.path("ca.pem")).expect("an authority");
-    assert!(authority.contains("BEGIN CERTIFICATE"));
-    let stopped = std::process::Command::new("kill")
+    child
+}
+
+/// Asks a webhook to stop, and gives its exit code.
+fn stopped(mut child: std::process::Child) -> Option<i32> {
+    let asked = std::process::Command::new("kill")
         .args(["-TERM", &child.id().to_string()])
         .status()
         .expect("a signal");
-    assert!(stopped.success());
-    assert_eq!(child.wait().expect("ended").code(), Some(0));
+    assert!(asked.success());
+    child.wait().expect("ended").code()
 }
 
 #[test]
@@ -247,7 +266,16 @@ fn the_binary_answers_to_its_other_names() {
             "--layout",
             "layout",
         ]);
-        let run = run(command, "");
-        assert_eq!(run.code, 0, "{name}: {run:?}");
+        let answer = run(command, "");
+        assert_eq!(answer.code, 0, "{name}: {answer:?}");
+        let mut command = std::process::Command::new(&link);
+        command.args(words).arg("--help");
+        let help = run(command, "").out;
+        let typed = if words.is_empty() {
+            "Usage: floe verify [OPTIONS]"
+        } else {
+            "Usage: kubectl floe verify [OPTIONS]"
+        };
+        assert!(help.contains(typed), "{help}");
     }
 }

@@ -31,39 +31,6 @@ async fn more_referrers_than_are_read_are_an_obstacle_that_names_the_cure() {
     assert_eq!(codes(&verdict), ["document-malformed", "signature-missing"]);
 }
 
-#[tokio::test]
-async fn attached_documents_are_read_up_to_a_budget_of_bytes() {
-    let key = Key::generate(KeyKind::P256);
-    let mut contents = RepositoryContents::new();
-    let image = contents.image("v1");
-    for number in 0..4 {
-        let filling = " ".repeat(1000 - 2);
-        contents.attach(&image, &raw_bundle(format!("{{{filling}{number}")));
-    }
-    let registry = serve(&contents).await;
-    let asked = Asked::new(&registry, REPOSITORY, &image, one_key(&key));
-    let limited = |max_attached_bytes| {
-        engine_with(Limits {
-            max_attached_bytes,
-            ..Limits::default()
-        })
-    };
-    let verdict = asked.verify(&limited(3999)).await;
-    assert!(verdict.is_inconclusive(), "{verdict:?}");
-    assert_eq!(
-        codes(&verdict),
-        ["document-malformed", "too-many-documents"]
-    );
-    assert_eq!(registry.count("/blobs/"), 3);
-    let verdict = asked.verify(&limited(4000)).await;
-    assert_eq!(codes(&verdict), ["document-malformed", "signature-missing"]);
-    // A signature that fits in counts beside those that do not.
-    contents.sign_bundle(&image, &key);
-    fill(&registry, REPOSITORY, &contents);
-    let verdict = asked.verify(&engine()).await;
-    assert_eq!(verdict.decision(), Decision::Allow, "{verdict:?}");
-}
-
 trait Sorted {
     fn sorted(self) -> Self;
 }

@@ -222,7 +222,17 @@ async fn a_service_refuses_loopback_unless_it_is_configured_by_name() {
         ..HostOptions::default()
     };
     options.hosts.insert(host(&registry), plain);
-    assert_eq!(kind(&client(options).manifest(&image, soon()).await), "ok");
+    let configured = client(options);
+    assert_eq!(kind(&configured.manifest(&image, soon()).await), "ok");
+    for other in ["127.0.0.1:1", "localhost:1"] {
+        let other = format!("{other}/app@{}", nowhere())
+            .parse::<floe::oci::Reference>()
+            .expect("a reference")
+            .pinned()
+            .expect("pinned");
+        let got = configured.manifest(&other, soon()).await;
+        assert_eq!(kind(&got), "not permitted", "{other}");
+    }
 
     let mut options = service();
     options
