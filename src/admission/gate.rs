@@ -10,9 +10,10 @@ use arc_swap::ArcSwap;
 use futures_util::FutureExt;
 use futures_util::future::join_all;
 use jiff::Timestamp;
-use serde_json::value::RawValue;
 
 use super::grounds::{Grounds, Judged, Nothing};
+use super::in_force::InForce;
+use super::object::Object;
 use super::references::{Coverage, ImageUse};
 use super::response::{self, Caller};
 use super::review::{Operation, Request, ReviewError};
@@ -22,7 +23,7 @@ use crate::oci::Reference;
 use crate::policy::PolicySet;
 use crate::source::Source;
 use crate::verdict::{Code, Finding, Subject, Verdict};
-use crate::verifier::{self, Runtime, Verifier};
+use crate::verifier::{self, Prepared, Runtime, Verifier};
 
 /// The policies that a gate works with.
 #[derive(Debug, Clone)]
@@ -42,7 +43,7 @@ pub type ChannelsOf = Box<dyn Fn(&str) -> Option<Vec<Arc<str>>> + Send + Sync>;
 /// Decides AdmissionReviews.
 pub struct Gate<S, R> {
     verifier: Verifier<S, R>,
-    policies: ArcSwap<PolicyState>,
+    in_force: ArcSwap<InForce>,
     coverage: Coverage,
     channels: ChannelsOf,
 }
@@ -71,7 +72,7 @@ impl<S: Source, R: Runtime> Gate<S, R> {
     pub fn new(verifier: Verifier<S, R>, coverage: Coverage, channels: ChannelsOf) -> Self {
         Self {
             verifier,
-            policies: ArcSwap::from_pointee(PolicyState::NotSynced),
+            in_force: ArcSwap::from_pointee(InForce::new(PolicyState::NotSynced)),
             coverage,
             channels,
         }
@@ -79,12 +80,12 @@ impl<S: Source, R: Runtime> Gate<S, R> {
 
     /// Puts other policies in force, for reviews that begin after this.
     pub fn set_policies(&self, state: PolicyState) {
-        self.policies.store(Arc::new(state));
+        self.in_force.store(Arc::new(InForce::new(state)));
     }
 
     /// Whether there are policies to judge by.
     pub fn is_synced(&self) -> bool {
-        matches!(**self.policies.load(), PolicyState::Ready(_))
+        matches!(self.in_force.load().state, PolicyState::Ready(_))
     }
 
     /// Decides the review in `bytes` as of `at`. Complete before `deadline`, as
@@ -168,8 +169,8 @@ impl<S: Source, R: Runtime> Gate<S, R> {
         {
             return Grounds::Nothing(Nothing::NoImages);
         }
-        let state = self.policies.load_full();
-        let policies = match &*state {
+        let in_force = self.in_force.load_full();
+        let policies = match &in_force.state {
             PolicyState::Ready(policies) => policies,
             PolicyState::Refused(finding) => return Grounds::Refused(finding.clone()),
             PolicyState::NotSynced => {
@@ -188,25 +189,31 @@ impl<S: Source, R: Runtime> Gate<S, R> {
             namespace: request.namespace().map(Arc::from),
             channels: request.namespace().and_then(|name| (self.channels)(name)),
         };
-        self.judge(uses, &subject, policies, at, deadline).await
+        let judging = Judging {
+            in_force: &in_force,
+            policies,
+            subject: &subject,
+            at,
+            deadline,
+        };
+        self.judge(uses, judging).await
     }
 
     /// Which images are to be judged.
     fn plan<'b>(&self, request: &Request<'b>) -> Result<Plan<'b>, Finding> {
-        let list = |object: Option<&'b RawValue>| {
-            let object = object.map_or("null", RawValue::get);
+        let list = |object: Option<&Object<'b>>| {
             self.coverage
-                .references(&request.kind, request.subresource(), object)
+                .references_in(request, object)
                 .map_err(|error| Finding::violation(error.code(), error.to_string()))
         };
-        let mut uses = list(request.object)?;
+        let mut uses = list(request.object.as_ref())?;
         if uses.is_empty() {
             return Ok(Plan::Nothing(Nothing::NoImages));
         }
         // Everything is new against an old object that is missing – and against
         // one that cannot be read, which is a reason to look, not to refuse.
         if request.operation == Operation::Update
-            && let Some(old) = request.old_object
+            && let Some(old) = &request.old_object
             && let Ok(old) = list(Some(old))
         {
             update::retain_new(&mut uses, &old);
@@ -217,15 +224,9 @@ impl<S: Source, R: Runtime> Gate<S, R> {
         Ok(Plan::Images(uses))
     }
 
-    /// Judges each reference once, all at the same time.
-    async fn judge<'b>(
-        &self,
-        uses: Vec<ImageUse<'b>>,
-        subject: &Subject,
-        policies: &PolicySet,
-        at: Timestamp,
-        deadline: Instant,
-    ) -> Grounds<'b> {
+    /// Judges each reference once: what is known at once, and the rest all at
+    /// the same time.
+    async fn judge<'b>(&self, uses: Vec<ImageUse<'b>>, judging: Judging<'_>) -> Grounds<'b> {
         let mut verdict_of = Vec::with_capacity(uses.len());
         let mut distinct: Vec<&str> = Vec::with_capacity(uses.len());
         for entry in &uses {
@@ -236,34 +237,90 @@ impl<S: Source, R: Runtime> Gate<S, R> {
                 distinct.push(image);
             }
         }
-        let verdicts = join_all(distinct.iter().map(|image| async move {
-            let reference = match image.parse::<Reference>() {
-                Ok(reference) => reference,
-                Err(error) => {
-                    let sentence = format!("not an image reference: {}", with_sources(&error));
-                    return Verdict::refused(
-                        None,
-                        Finding::violation(Code::ReferenceInvalid, sentence),
-                    );
+        let now = self.verifier.now();
+        let mut verdicts = Vec::with_capacity(distinct.len());
+        let mut open = Vec::new();
+        for image in distinct {
+            match self.recall(image, judging, now) {
+                Ok(verdict) => verdicts.push(verdict),
+                Err(reference) => {
+                    open.push((verdicts.len(), reference));
+                    verdicts.push(Verdict::refused(None, undecided()));
                 }
-            };
-            self.verifier
-                .verify(verifier::Request {
-                    reference: &reference,
-                    subject,
-                    policies,
-                    at,
-                    deadline,
-                })
-                .await
-        }))
-        .await;
+            }
+        }
+        if !open.is_empty() {
+            let looking = open.iter().map(|(_, prepared)| {
+                let request = judging.request(prepared.reference());
+                self.verifier.verify(request)
+            });
+            let found = join_all(looking).await;
+            for ((index, _), verdict) in open.iter().zip(found) {
+                verdicts[*index] = verdict;
+            }
+        }
         Grounds::Judged(Judged {
             uses,
             verdict_of,
             verdicts,
         })
     }
+
+    /// The verdict as far as it needs nothing that is not in memory; else what
+    /// is to be looked at.
+    fn recall(
+        &self,
+        image: &str,
+        judging: Judging<'_>,
+        now: Instant,
+    ) -> Result<Verdict, Arc<Prepared>> {
+        let Judging {
+            in_force,
+            policies,
+            subject,
+            ..
+        } = judging;
+        let prepared = match in_force.prepared(image, subject, policies) {
+            Ok(prepared) => prepared,
+            Err(error) => {
+                let sentence = format!("not an image reference: {}", with_sources(&error));
+                let finding = Finding::violation(Code::ReferenceInvalid, sentence);
+                return Ok(Verdict::refused(None, finding));
+            }
+        };
+        let request = judging.request(prepared.reference());
+        match self.verifier.recall(&request, &prepared, now) {
+            Some(verdict) => Ok(verdict),
+            None => Err(prepared),
+        }
+    }
+}
+
+/// What the images of one review have in common.
+#[derive(Clone, Copy)]
+struct Judging<'r> {
+    in_force: &'r InForce,
+    policies: &'r PolicySet,
+    subject: &'r Subject,
+    at: Timestamp,
+    deadline: Instant,
+}
+
+impl<'r> Judging<'r> {
+    const fn request(self, reference: &'r Reference) -> verifier::Request<'r> {
+        verifier::Request {
+            reference,
+            subject: self.subject,
+            policies: self.policies,
+            at: self.at,
+            deadline: self.deadline,
+        }
+    }
+}
+
+/// Stands in for a verdict that is on its way: a denial, should it ever be seen.
+fn undecided() -> Finding {
+    Finding::blocked(Code::InternalError, "the image was not judged")
 }
 
 enum Plan<'b> {

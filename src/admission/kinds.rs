@@ -65,6 +65,7 @@ pub(super) fn carries_no_images(kind: &Gvk<'_>) -> bool {
     let kinds: &[&str] = match kind.group.as_str() {
         "" => &[
             "Binding",
+            "ComponentStatus",
             "ConfigMap",
             "Endpoints",
             "Event",
@@ -97,7 +98,11 @@ pub(super) fn carries_no_images(kind: &Gvk<'_>) -> bool {
             "SubjectAccessReview",
         ],
         "autoscaling" => &["HorizontalPodAutoscaler", "Scale"],
-        "certificates.k8s.io" => &["CertificateSigningRequest", "ClusterTrustBundle"],
+        "certificates.k8s.io" => &[
+            "CertificateSigningRequest",
+            "ClusterTrustBundle",
+            "PodCertificateRequest",
+        ],
         "coordination.k8s.io" => &["Lease", "LeaseCandidate"],
         "discovery.k8s.io" => &["EndpointSlice"],
         "events.k8s.io" => &["Event"],
@@ -116,11 +121,12 @@ pub(super) fn carries_no_images(kind: &Gvk<'_>) -> bool {
         }
         "resource.k8s.io" => &[
             "DeviceClass",
+            "DeviceTaintRule",
             "ResourceClaim",
             "ResourceClaimTemplate",
             "ResourceSlice",
         ],
-        "scheduling.k8s.io" => &["PriorityClass"],
+        "scheduling.k8s.io" => &["PodGroup", "PriorityClass", "Workload"],
         "storage.k8s.io" => &[
             "CSIDriver",
             "CSINode",
@@ -129,6 +135,7 @@ pub(super) fn carries_no_images(kind: &Gvk<'_>) -> bool {
             "VolumeAttachment",
             "VolumeAttributesClass",
         ],
+        "storagemigration.k8s.io" => &["StorageVersionMigration"],
         _ => &[],
     };
     kinds.contains(&kind.kind.as_str())
@@ -237,6 +244,11 @@ mod tests {
     #[test]
     fn a_kind_without_images_has_no_shape_and_strangers_are_not_on_the_list() {
         assert!(carries_no_images(&Gvk::from_manifest("v1", "ConfigMap")));
+        // What every kubelet of Kubernetes 1.37 writes.
+        assert!(carries_no_images(&Gvk::from_manifest(
+            "certificates.k8s.io/v1",
+            "PodCertificateRequest"
+        )));
         assert!(carries_no_images(&Gvk::from_manifest(
             "autoscaling/v2",
             "HorizontalPodAutoscaler"

@@ -11,7 +11,9 @@
 
 mod gate;
 mod grounds;
+mod in_force;
 mod kinds;
+mod object;
 mod paths;
 mod references;
 mod response;
@@ -22,6 +24,7 @@ mod workload;
 
 pub use gate::{ChannelsOf, Gate, PolicyState, Reviewed};
 pub use grounds::{Grounds, Judged, JudgedImage, Nothing};
+pub use object::Object;
 pub use paths::PathError;
 pub use references::{
     Coverage, CoverageProblem, FieldPath, ImageUse, MAX_IMAGES, ReferencesError, Role,

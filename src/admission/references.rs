@@ -7,8 +7,13 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use serde::Deserialize;
+use serde::de::{DeserializeSeed, Deserializer};
+
 use super::kinds::{self, Shape};
+use super::object::{Form, Object};
 use super::paths::{ImagePath, PathError};
+use super::review::Request;
 use super::wire::{Gvk, Text, clip};
 use super::workload::{Container, CronJob, Pod, PodSpec, PodTemplate, Workload};
 use crate::verdict::Code;
@@ -258,7 +263,7 @@ impl Coverage {
         }
         let uses = if let Some(shape) = kinds::shape(kind) {
             let spec = read_pod(shape, object).map_err(|error| malformed(kind, &error))?;
-            pod_images(shape, spec)
+            pod_images(shape, &spec)
         } else if let Some(paths) = self.paths(kind) {
             configured_images(paths, object).map_err(|error| malformed(kind, &error))?
         } else if kinds::carries_no_images(kind) {
@@ -268,10 +273,31 @@ impl Coverage {
                 kind: clip(&kind.to_string(), 200).into_owned(),
             });
         };
-        if uses.len() > MAX_IMAGES {
-            return Err(ReferencesError::TooMany { found: uses.len() });
-        }
-        Ok(uses)
+        bounded(uses)
+    }
+
+    /// Every image that an object of `request` names, as for
+    /// [`Coverage::references`]; none for an object that is missing.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Coverage::references`].
+    pub fn references_in<'a>(
+        &self,
+        request: &Request<'a>,
+        object: Option<&Object<'a>>,
+    ) -> Result<Vec<ImageUse<'a>>, ReferencesError> {
+        let text = match object.map(|object| &object.0) {
+            Some(Form::Pod(shape, spec)) => {
+                return match request.subresource() {
+                    Some("scale" | "status") => Ok(Vec::new()),
+                    _ => bounded(pod_images(*shape, spec)),
+                };
+            }
+            Some(Form::Text(text)) => text.get(),
+            None => "null",
+        };
+        self.references(&request.kind, request.subresource(), text)
     }
 
     fn paths(&self, kind: &Gvk<'_>) -> Option<&[ConfiguredPath]> {
@@ -284,6 +310,13 @@ impl Coverage {
     }
 }
 
+fn bounded(uses: Vec<ImageUse<'_>>) -> Result<Vec<ImageUse<'_>>, ReferencesError> {
+    if uses.len() > MAX_IMAGES {
+        return Err(ReferencesError::TooMany { found: uses.len() });
+    }
+    Ok(uses)
+}
+
 fn malformed(kind: &Gvk<'_>, error: &serde_json::Error) -> ReferencesError {
     ReferencesError::Malformed {
         kind: clip(&kind.to_string(), 200).into_owned(),
@@ -292,61 +325,57 @@ fn malformed(kind: &Gvk<'_>, error: &serde_json::Error) -> ReferencesError {
 }
 
 fn read_pod(shape: Shape, object: &str) -> Result<PodSpec<'_>, serde_json::Error> {
-    Ok(match shape {
-        Shape::Pod => serde_json::from_str::<Pod<'_>>(object)?.spec,
-        Shape::Workload => {
-            serde_json::from_str::<Workload<'_>>(object)?
-                .spec
-                .template
-                .spec
-        }
-        Shape::PodTemplate => {
-            serde_json::from_str::<PodTemplate<'_>>(object)?
-                .template
-                .spec
-        }
-        Shape::CronJob => {
-            serde_json::from_str::<CronJob<'_>>(object)?
-                .spec
-                .job_template
-                .spec
-                .template
-                .spec
-        }
-    })
+    let mut deserializer = serde_json::Deserializer::from_str(object);
+    let spec = ReadPod(shape).deserialize(&mut deserializer)?;
+    deserializer.end()?;
+    Ok(spec)
 }
 
-fn pod_images<'a>(shape: Shape, spec: PodSpec<'a>) -> Vec<ImageUse<'a>> {
+/// Reads the Pod of an object of this shape.
+pub(super) struct ReadPod(pub(super) Shape);
+
+impl<'de> DeserializeSeed<'de> for ReadPod {
+    type Value = PodSpec<'de>;
+
+    fn deserialize<D: Deserializer<'de>>(self, object: D) -> Result<Self::Value, D::Error> {
+        Ok(match self.0 {
+            Shape::Pod => Pod::deserialize(object)?.spec,
+            Shape::Workload => Workload::deserialize(object)?.spec.template.spec,
+            Shape::PodTemplate => PodTemplate::deserialize(object)?.template.spec,
+            Shape::CronJob => {
+                let job = CronJob::deserialize(object)?.spec.job_template;
+                job.spec.template.spec
+            }
+        })
+    }
+}
+
+fn pod_images<'a>(shape: Shape, spec: &PodSpec<'a>) -> Vec<ImageUse<'a>> {
     let prefix = shape.prefix();
-    let containers = spec.containers.unwrap_or_default();
-    let init = spec.init_containers.unwrap_or_default();
-    let ephemeral = spec.ephemeral_containers.unwrap_or_default();
-    let volumes = spec.volumes.unwrap_or_default();
+    let containers = spec.containers.as_deref().unwrap_or_default();
+    let init = spec.init_containers.as_deref().unwrap_or_default();
+    let ephemeral = spec.ephemeral_containers.as_deref().unwrap_or_default();
+    let volumes = spec.volumes.as_deref().unwrap_or_default();
 
     let mut uses = Vec::with_capacity(containers.len() + init.len() + ephemeral.len());
-    let mut add = |role: Role, list: &'static str, entries: Vec<Container<'a>>| {
-        uses.extend(
-            entries
-                .into_iter()
-                .enumerate()
-                .map(|(index, entry)| ImageUse {
-                    role: role.clone(),
-                    path: FieldPath(Place::Listed {
-                        prefix,
-                        list,
-                        index,
-                        leaf: "image",
-                    }),
-                    name: entry.name,
-                    image: entry.image.unwrap_or_default(),
-                }),
-        );
+    let mut add = |role: Role, list: &'static str, entries: &[Container<'a>]| {
+        uses.extend(entries.iter().enumerate().map(|(index, entry)| ImageUse {
+            role: role.clone(),
+            path: FieldPath(Place::Listed {
+                prefix,
+                list,
+                index,
+                leaf: "image",
+            }),
+            name: entry.name.clone(),
+            image: entry.image.clone().unwrap_or_default(),
+        }));
     };
     add(Role::InitContainer, "initContainers", init);
     add(Role::Container, "containers", containers);
     add(Role::EphemeralContainer, "ephemeralContainers", ephemeral);
-    for (index, volume) in volumes.into_iter().enumerate() {
-        let Some(image) = volume.image else { continue };
+    for (index, volume) in volumes.iter().enumerate() {
+        let Some(image) = &volume.image else { continue };
         uses.push(ImageUse {
             role: Role::Volume,
             path: FieldPath(Place::Listed {
@@ -355,8 +384,8 @@ fn pod_images<'a>(shape: Shape, spec: PodSpec<'a>) -> Vec<ImageUse<'a>> {
                 index,
                 leaf: "image.reference",
             }),
-            name: volume.name,
-            image: image.reference.unwrap_or_default(),
+            name: volume.name.clone(),
+            image: image.reference.clone().unwrap_or_default(),
         });
     }
     uses

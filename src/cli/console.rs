@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::verdict::report::plain_line;
+
 /// What a line says, which decides its colour on a terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Tone {
@@ -72,9 +74,13 @@ pub(super) fn print(blocks: &[(Tone, String)]) -> io::Result<()> {
     }
 }
 
-/// Writes one line to standard error. There is nobody to tell if that fails.
+/// Writes a message to standard error, whatever is quoted in it without power
+/// over the terminal. There is nobody to tell if that fails.
 pub(super) fn complain(message: &str) {
-    let _ = writeln!(io::stderr().lock(), "{}", message.trim_end());
+    let mut out = io::stderr().lock();
+    for line in message.trim_end().split('\n') {
+        let _ = writeln!(out, "{}", plain_line(line));
+    }
 }
 
 /// Shows on a terminal how many of `count` images have been judged; nothing

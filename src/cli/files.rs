@@ -22,6 +22,20 @@ pub(super) fn text(path: &Path) -> Result<String, Stop> {
     Ok(text)
 }
 
+/// Reads a file that nobody named: one found in a folder, or one that is read
+/// again and again. Opening a pipe would wait for its other end, for ever.
+pub(super) fn regular_text(path: &Path) -> Result<String, Stop> {
+    let about = fs::metadata(path).with_context(|| format!("{} cannot be read", path.display()))?;
+    if !about.is_file() {
+        return Err(anyhow::anyhow!(
+            "{} cannot be read: it is not a regular file",
+            path.display()
+        )
+        .into());
+    }
+    text(path)
+}
+
 /// Reads standard input.
 pub(super) fn standard_input() -> Result<String, Stop> {
     let mut text = String::new();

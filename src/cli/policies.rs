@@ -22,7 +22,7 @@ pub(super) fn documents(paths: &[PathBuf]) -> Result<Vec<PolicyDocument>, Stop> 
         if path.is_dir() {
             let before = documents.len();
             for file in files::manifests(path)? {
-                documents.push(document(&file)?);
+                documents.push(document(&file, files::regular_text)?);
             }
             if documents.len() == before {
                 return Err(anyhow::anyhow!(
@@ -33,16 +33,19 @@ pub(super) fn documents(paths: &[PathBuf]) -> Result<Vec<PolicyDocument>, Stop> 
                 .into());
             }
         } else {
-            documents.push(document(path)?);
+            documents.push(document(path, files::text)?);
         }
     }
     Ok(documents)
 }
 
-fn document(path: &Path) -> Result<PolicyDocument, Stop> {
+fn document(
+    path: &Path,
+    read: impl FnOnce(&Path) -> Result<String, Stop>,
+) -> Result<PolicyDocument, Stop> {
     Ok(PolicyDocument {
         origin: path.to_owned(),
-        text: files::text(path)?,
+        text: read(path)?,
     })
 }
 

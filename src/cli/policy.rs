@@ -68,6 +68,9 @@ pub(super) fn run(arguments: &PolicyArguments) -> Result<Exit, Stop> {
         set.policies()
             .map(|policy| (Tone::Plain, described(policy, &set))),
     );
+    for pair in set.weaker() {
+        blocks.push((Tone::Warning, format!("warning: {pair}")));
+    }
     let by_signature: Vec<_> = set
         .policies()
         .filter(|policy| policy.requirement.is_some())

@@ -71,8 +71,8 @@ pub struct ChannelsFile {
     /// The channel of namespaces that no entry names.
     #[serde(default)]
     pub default: Option<String>,
-    /// Namespaces with channels of their own; every entry that matches gives
-    /// one.
+    /// Namespaces with channels of their own; the policies of every entry that
+    /// matches apply.
     #[serde(default)]
     pub namespaces: Vec<NamespaceChannels>,
 }
@@ -86,8 +86,7 @@ pub struct NamespaceChannels {
     /// The one channel.
     #[serde(default)]
     pub channel: Option<String>,
-    /// The channels to choose from: the one after `floe-` in the namespace's
-    /// name, else the default, else the strictest.
+    /// The channels that the name of the namespace may choose from.
     #[serde(default)]
     pub allowed: Option<Vec<String>>,
 }
@@ -136,6 +135,9 @@ pub struct LimitsFile {
     /// Time to finish what is under way when asked to stop, such as `25s`.
     #[serde(default)]
     pub drain: Option<String>,
+    /// How often policies, keys and certificates are read again, such as `5s`.
+    #[serde(default)]
+    pub poll: Option<String>,
 }
 
 /// One entry of `kinds`.

@@ -124,6 +124,8 @@ pub struct Settings {
     pub connections: usize,
     /// Time to finish what is under way when asked to stop.
     pub drain: Duration,
+    /// How often policies, keys and certificates are read again.
+    pub poll: Duration,
 }
 
 /// What is decided where no policy matches, as written.
@@ -166,6 +168,9 @@ impl Default for Settings {
             connections: 1024,
             // Less than the 30 s that a kubelet gives a Pod to stop.
             drain: Duration::from_secs(25),
+            // A fraction of the minute that a kubelet takes to bring a changed
+            // Secret or ConfigMap into a Pod.
+            poll: Duration::from_secs(5),
         }
     }
 }
@@ -182,7 +187,9 @@ impl Settings {
         let file: SettingsFile =
             serde_saphyr::from_str(text).map_err(|error| ConfigError::Syntax {
                 origin: origin.display().to_string(),
-                detail: error.to_string(),
+                // Without the lines around it: somebody may have written a
+                // password where it does not belong.
+                detail: error.without_snippet().to_string(),
             })?;
         let mut reader = Reader {
             folder: origin.parent().unwrap_or(Path::new("")),
@@ -261,6 +268,9 @@ impl Reader<'_> {
             drain: self
                 .duration("limits.drain", file.limits.drain)
                 .unwrap_or(defaults.drain),
+            poll: self
+                .duration("limits.poll", file.limits.poll)
+                .unwrap_or(defaults.poll),
         }
     }
 
@@ -434,7 +444,7 @@ mod tests {
         let settings = parse(
             "listen: 127.0.0.1:9443\npolicies: [policies, /abs]\ntls: {certFile: tls.crt, keyFile: tls.key, clientCAFile: ca.crt}\n\
              noMatch: warn\nkinds: [{group: floe.dev, kind: DataProduct, paths: [spec.image]}]\n\
-             registries: [{host: 'Registry.test:443', insecureHTTP: true}]\nlimits: {reviewTimeout: 500ms, drain: 2m}\n\
+             registries: [{host: 'Registry.test:443', insecureHTTP: true}]\nlimits: {reviewTimeout: 500ms, drain: 2m, poll: 50ms}\n\
              channels: {order: [dev, prod], default: prod, namespaces: [{names: ['d-*'], channel: dev}]}\nlog: {format: text, file: out.log}\n",
         )
         .expect("good");
@@ -451,6 +461,7 @@ mod tests {
         assert!(settings.registries[0].insecure_http);
         assert_eq!(settings.review_timeout, Duration::from_millis(500));
         assert_eq!(settings.drain, Duration::from_secs(120));
+        assert_eq!(settings.poll, Duration::from_millis(50));
         assert_eq!(settings.log_format, LogFormat::Text);
     }
 
@@ -462,11 +473,26 @@ mod tests {
             "listen: 127.0.0.1:1\nlisten: 127.0.0.1:2\n",
             "registries: [{host: a.test, insecureHttp: true}]\n",
             "policies: 5\n",
+            "---\nnoMatch: allow\n",
         ] {
             assert!(
                 matches!(parse(rest), Err(ConfigError::Syntax { .. })),
                 "{rest}"
             );
+        }
+    }
+
+    #[test]
+    fn what_does_not_belong_into_a_settings_file_is_not_quoted() {
+        for rest in [
+            "registries:\n  - host: a.test\n    password: canary\n",
+            "registries:\n  - host: a.test\n    auth: { token: canary }\n",
+            "registries: canary\n",
+            "policies:\n  - a\n password: canary\n",
+        ] {
+            let text = parse(rest).expect_err("no settings").to_string();
+            assert!(!text.contains("canary"), "{text}");
+            assert!(text.contains("settings.yaml"), "{text}");
         }
     }
 

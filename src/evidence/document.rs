@@ -11,6 +11,9 @@ use super::simple_signing::SimpleSigningPayload;
 use super::{Obstacle, json};
 use crate::oci::{Content, Digest};
 
+/// Characters of the sentence that says what is wrong with a document.
+const MAX_DETAIL: usize = 300;
+
 /// Where signatures of an artifact are looked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Location {
@@ -198,9 +201,15 @@ impl Document {
     /// Something of a known format that cannot be read; `detail` says why, in
     /// one sentence that quotes no values.
     pub fn malformed(manifest: Digest, detail: impl Into<String>) -> Self {
-        let detail = detail.into();
+        let mut detail = detail.into();
+        // Parsers quote what they found, however long it is.
+        if let Some((end, _)) = detail.char_indices().nth(MAX_DETAIL) {
+            detail.truncate(end);
+            detail.push('…');
+        }
         let id = Identity::new("malformed").with(detail.as_bytes()).finish();
-        Self::new(id, manifest, Body::Malformed { detail }, 0)
+        let weight = detail.len();
+        Self::new(id, manifest, Body::Malformed { detail }, weight)
     }
 
     const fn new(id: Digest, manifest: Digest, body: Body, payload: usize) -> Self {
@@ -245,5 +254,29 @@ impl Identity {
 
     fn finish(self) -> Digest {
         Digest::sha256(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_broken_document_keeps_does_not_grow_with_what_it_says() {
+        let digest = Digest::sha256(b"manifest");
+        let document = Document::malformed(digest, "é".repeat(4 << 20));
+        let Body::Malformed { detail } = &document.body else {
+            panic!("{document:?}");
+        };
+        assert_eq!(detail.chars().count(), MAX_DETAIL + 1);
+        assert!(detail.ends_with('…'));
+        assert!(document.weight() >= detail.len());
+        let short = Document::malformed(digest, "it is short");
+        assert_eq!(
+            short.body,
+            Body::Malformed {
+                detail: "it is short".into()
+            }
+        );
     }
 }

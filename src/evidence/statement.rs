@@ -54,6 +54,10 @@ impl From<JsonError> for StatementError {
 /// hundred.
 const MAX_SUBJECTS: usize = 4096;
 
+/// More annotations than this, of all subjects together, are not read: each
+/// takes ten times the memory that it takes in the document.
+const MAX_ANNOTATIONS: usize = 1024;
+
 impl Statement {
     pub(super) fn parse(payload: &[u8]) -> Result<Self, StatementError> {
         let object = Object::parse(
@@ -72,12 +76,21 @@ impl Statement {
                 subjects.len()
             )));
         }
+        let mut annotations = 0;
+        let mut read = Vec::with_capacity(subjects.len());
+        for value in subjects {
+            let subject = StatementSubject::parse(value.get())?;
+            annotations += subject.annotations.len();
+            if annotations > MAX_ANNOTATIONS {
+                return Err(StatementError::Malformed(format!(
+                    "the subjects have more than {MAX_ANNOTATIONS} annotations"
+                )));
+            }
+            read.push(subject);
+        }
         Ok(Self {
             predicate_type: object.string("predicateType")?,
-            subjects: subjects
-                .into_iter()
-                .map(|value| StatementSubject::parse(value.get()))
-                .collect::<Result<_, _>>()?,
+            subjects: read,
         })
     }
 
@@ -107,5 +120,30 @@ impl StatementSubject {
             digests,
             annotations: object.annotations("annotations")?,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn annotations_are_bounded_over_all_subjects() {
+        let statement = |subjects: usize, annotations: usize| {
+            let pairs: Vec<_> = (0..annotations).map(|n| format!(r#""{n}":"x""#)).collect();
+            let subject = format!(r#"{{"digest":{{}},"annotations":{{{}}}}}"#, pairs.join(","));
+            let text = format!(
+                r#"{{"_type":"https://in-toto.io/Statement/v1","predicateType":"x","subject":[{}]}}"#,
+                vec![subject; subjects].join(",")
+            );
+            Statement::parse(text.as_bytes())
+        };
+        assert!(statement(4, 256).is_ok());
+        assert_eq!(
+            statement(5, 256),
+            Err(StatementError::Malformed(
+                "the subjects have more than 1024 annotations".into()
+            ))
+        );
     }
 }

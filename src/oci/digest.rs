@@ -101,17 +101,35 @@ impl Digest {
 
     /// The part after the colon.
     pub fn hex(&self) -> String {
-        let mut text = String::with_capacity(self.as_bytes().len() * 2);
-        self.push_hex(&mut text);
-        text
+        Hex::of(self.as_bytes()).as_str().to_owned()
+    }
+}
+
+/// Lower-case hex digits of at most 64 bytes, written on the stack: each log
+/// line has several digests, and a formatter goes digit by digit.
+pub(crate) struct Hex {
+    digits: [u8; 128],
+    len: usize,
+}
+
+impl Hex {
+    /// The digits of `bytes`, or of the first 64.
+    pub(crate) fn of(bytes: &[u8]) -> Self {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let mut digits = [b'0'; 128];
+        let (pairs, _) = digits.as_chunks_mut::<2>();
+        for (pair, byte) in pairs.iter_mut().zip(bytes) {
+            *pair = [
+                DIGITS[usize::from(byte >> 4)],
+                DIGITS[usize::from(byte & 15)],
+            ];
+        }
+        let len = digits.len().min(bytes.len() * 2);
+        Self { digits, len }
     }
 
-    fn push_hex(&self, text: &mut String) {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
-        for byte in self.as_bytes() {
-            text.push(DIGITS[usize::from(byte >> 4)] as char);
-            text.push(DIGITS[usize::from(byte & 15)] as char);
-        }
+    pub(crate) fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.digits[..self.len]).expect("hex digits are ASCII")
     }
 }
 
@@ -156,11 +174,14 @@ const fn nibble(digit: u8) -> Result<u8, DigestError> {
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut text = String::with_capacity(7 + self.as_bytes().len() * 2);
-        text.push_str(self.algorithm().as_str());
-        text.push(':');
-        self.push_hex(&mut text);
-        f.pad(&text)
+        let hex = Hex::of(self.as_bytes());
+        let algorithm = self.algorithm().as_str();
+        if f.width().is_some() || f.precision().is_some() {
+            return f.pad(&format!("{algorithm}:{}", hex.as_str()));
+        }
+        f.write_str(algorithm)?;
+        f.write_str(":")?;
+        f.write_str(hex.as_str())
     }
 }
 

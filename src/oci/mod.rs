@@ -14,6 +14,7 @@ mod referrer;
 
 pub use content::{Content, ContentError};
 pub use descriptor::{Descriptor, DescriptorError};
+pub(crate) use digest::Hex;
 pub use digest::{Algorithm, Digest, DigestError};
 pub use manifest::{ImageIndex, ImageManifest, Manifest, ManifestError, media_type};
 pub use reference::{PinnedReference, Reference, ReferenceError, Registry, Repository, Tag};

@@ -6,6 +6,7 @@
 //! expanded here once, and everything a runtime would refuse is refused here.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -24,10 +25,17 @@ const MAX_TEXT: usize = 1024;
 pub struct Registry(Arc<str>);
 
 /// A repository of a registry, such as `docker.io/library/nginx`.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Repository {
+///
+/// One allocation, shared by clones: a repository is cloned several times for
+/// each image of each review.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Repository(Arc<RepositoryName>);
+
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct RepositoryName {
     registry: Registry,
-    path: Arc<str>,
+    /// `REGISTRY/PATH`, which patterns and caches look at whole.
+    full: Box<str>,
 }
 
 /// A tag: a name that can be moved.
@@ -233,28 +241,35 @@ impl Repository {
         if let Some(bad) = path.split('/').find(|part| !is_path_component(part)) {
             return Err(ReferenceError::Path(clip(bad)));
         }
-        let path: Arc<str> = if registry.is_docker_hub() && !path.contains('/') {
+        let library = if registry.is_docker_hub() && !path.contains('/') {
             if path.len() == 64 && path.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
                 return Err(ReferenceError::ImageId(path.into()));
             }
-            format!("library/{path}").into()
+            "library/"
         } else {
-            path.into()
+            ""
         };
-        if registry.as_str().len() + 1 + path.len() > MAX_NAME {
+        let full = [registry.as_str(), "/", library, path].concat();
+        if full.len() > MAX_NAME {
             return Err(ReferenceError::NameTooLong);
         }
-        Ok(Self { registry, path })
+        let full = full.into();
+        Ok(Self(Arc::new(RepositoryName { registry, full })))
     }
 
     /// The registry.
-    pub const fn registry(&self) -> &Registry {
-        &self.registry
+    pub fn registry(&self) -> &Registry {
+        &self.0.registry
     }
 
     /// The path inside the registry, such as `library/nginx`.
     pub fn path(&self) -> &str {
-        &self.path
+        &self.0.full[self.0.registry.as_str().len() + 1..]
+    }
+
+    /// Registry and path, as it is printed.
+    pub fn as_str(&self) -> &str {
+        &self.0.full
     }
 
     /// The artifact with this digest in this repository.
@@ -263,6 +278,13 @@ impl Repository {
             repository: self.clone(),
             digest,
         }
+    }
+}
+
+impl Hash for Repository {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        // The registry is the beginning of it.
+        self.0.full.hash(state);
     }
 }
 
@@ -423,7 +445,7 @@ impl fmt::Display for Registry {
 
 impl fmt::Display for Repository {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.registry, self.path)
+        f.write_str(&self.0.full)
     }
 }
 

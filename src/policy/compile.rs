@@ -84,6 +84,15 @@ pub(super) fn entries(document: &PolicyDocument) -> Result<Vec<Entry>, Vec<Probl
             message: error.to_string(),
         }]
     })?;
+    // A file that is being written is empty for a moment. Taken for "no policy",
+    // it would take what it held out of force.
+    if found.is_empty() && !yaml::explicitly_empty(&document.text) {
+        return Err(vec![Problem {
+            origin: origin.to_string(),
+            path: String::new(),
+            message: "holds no policy; write one, or remove the file".to_owned(),
+        }]);
+    }
     let folder = document.origin.parent().unwrap_or(Path::new(""));
     let file = |path: &str| folder.join(path).to_string_lossy().into_owned();
     let mut entries = Vec::with_capacity(found.len());
@@ -225,13 +234,17 @@ impl Compiled {
                         None => Err(Arc::from(format!("{reference} was not read"))),
                     },
                 };
-                let material = material.map(|material| set.intern(material));
+                let material: Result<_, Arc<str>> = material.map(|material| set.intern(material));
                 match &material {
                     Ok(id) => {
                         hashed.push(1);
                         hashed.extend_from_slice(set.materials[id.0].fingerprint().as_bytes());
                     }
-                    Err(_) => hashed.push(0),
+                    // The reason is part of every denial.
+                    Err(why) => {
+                        hashed.push(0);
+                        hashed.extend_from_slice(Digest::sha256(why.as_bytes()).as_bytes());
+                    }
                 }
                 let name = Arc::clone(name);
                 authorities.push(Authority { name, material });

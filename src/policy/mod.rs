@@ -20,6 +20,7 @@ mod signatures;
 mod spec;
 #[cfg(test)]
 mod tests;
+mod weaker;
 pub mod yaml;
 
 pub use channel::{ChannelError, ChannelMap};
@@ -30,3 +31,4 @@ pub use reload::{Reading, Reloaded, Store};
 pub use select::{
     Applies, Authority, MaterialId, Policy, PolicySet, Requirement, Selected, Selection, Tags,
 };
+pub use weaker::{Less, Weaker};

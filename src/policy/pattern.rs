@@ -72,32 +72,6 @@ enum Segment {
     Path(Box<str>),
 }
 
-/// A name to match, put together once for all patterns: `host/path`.
-///
-/// It lives on the stack, because this is done for each image of each review.
-#[derive(Debug)]
-pub(super) struct Name {
-    bytes: [u8; MAX_PATTERN],
-    len: usize,
-}
-
-impl Name {
-    /// `None` for a name over the bound of the reference grammar.
-    pub(super) fn of(repository: &Repository) -> Option<Self> {
-        let host = repository.registry().as_str().as_bytes();
-        let path = repository.path().as_bytes();
-        let len = host.len() + 1 + path.len();
-        let mut bytes = [b'/'; MAX_PATTERN];
-        bytes.get_mut(..host.len())?.copy_from_slice(host);
-        bytes.get_mut(host.len() + 1..len)?.copy_from_slice(path);
-        Some(Self { bytes, len })
-    }
-
-    fn as_bytes(&self) -> &[u8] {
-        &self.bytes[..self.len]
-    }
-}
-
 impl ImagePattern {
     /// Compiles a pattern such as `registry.example.com/payments/**`.
     ///
@@ -150,17 +124,48 @@ impl ImagePattern {
 
     /// Whether it matches the whole name of `repository`.
     pub fn matches(&self, repository: &Repository) -> bool {
-        Name::of(repository).is_some_and(|name| self.matches_name(&name))
+        self.matches_bytes(repository.as_str().as_bytes())
     }
 
-    pub(super) fn matches_name(&self, name: &Name) -> bool {
-        let name = name.as_bytes();
+    fn matches_bytes(&self, name: &[u8]) -> bool {
         match &self.0 {
             Kind::Any => true,
             Kind::Exact(text) => text.as_bytes() == name,
             Kind::Under(prefix) => name.starts_with(prefix.as_bytes()),
             Kind::Segments(segments) => segments_match(segments, name),
         }
+    }
+}
+
+/// Stands for the segments of a `**` where a pattern is matched by another; no
+/// name has it.
+const MANY: &str = "\u{2}";
+
+impl ImagePattern {
+    /// Whether it matches every name.
+    pub(super) const fn covers_everything(&self) -> bool {
+        matches!(self.0, Kind::Any)
+    }
+
+    /// Whether this matches everything that `other` matches. Says no where that
+    /// cannot be told from the two texts.
+    pub(super) fn covers(&self, other: &Self) -> bool {
+        // A star of the other is a character that only a star can match, and
+        // whatever it stands for is then matched too.
+        let other: String = match &other.0 {
+            Kind::Any => return matches!(self.0, Kind::Any),
+            Kind::Exact(text) => text.to_string(),
+            Kind::Under(prefix) => format!("{prefix}{MANY}"),
+            Kind::Segments(segments) => segments
+                .iter()
+                .map(|segment| match segment {
+                    Segment::Many => MANY,
+                    Segment::Host(text) | Segment::Path(text) => text,
+                })
+                .collect::<Vec<_>>()
+                .join("/"),
+        };
+        self.matches_bytes(other.as_bytes())
     }
 }
 
@@ -276,8 +281,8 @@ impl Segment {
     fn fits(&self, text: &[u8]) -> bool {
         match self {
             Self::Many => false,
-            Self::Host(pattern) => star_match(pattern.as_bytes(), text, b"."),
-            Self::Path(pattern) => star_match(pattern.as_bytes(), text, b""),
+            Self::Host(pattern) => star_match(pattern.as_bytes(), text, b".\x02"),
+            Self::Path(pattern) => star_match(pattern.as_bytes(), text, b"\x02"),
         }
     }
 }
@@ -334,5 +339,12 @@ impl NamePattern {
     /// Whether it matches the whole of `name`.
     pub fn matches(&self, name: &str) -> bool {
         star_match(self.0.as_bytes(), name.as_bytes(), b"")
+    }
+
+    /// Whether this matches everything that `other` matches.
+    pub(super) fn covers(&self, other: &Self) -> bool {
+        // The star of the other is a character like any other, which only a
+        // star matches.
+        self.matches(&other.0)
     }
 }

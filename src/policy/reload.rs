@@ -14,6 +14,9 @@ pub struct Reading {
     pub documents: Vec<PolicyDocument>,
     /// Files that are there and could not be read, each with one sentence why.
     pub unreadable: Vec<(PathBuf, String)>,
+    /// Folders without any policy file, or that cannot be listed. Each denies
+    /// everything, whatever the others hold: what it was to demand is not known.
+    pub missing: Vec<PathBuf>,
     /// Whether the list of files is complete. Only then does a file that is not
     /// in it remove its policies.
     pub complete: bool,
@@ -21,6 +24,12 @@ pub struct Reading {
 
 const NO_POLICY: &str = "no file of the folder holds a policy; to run without policies, put an \
                          empty TrustPolicyList there";
+
+const NO_FILE: &str = "has no policy any more, or cannot be read; to run without, put an empty \
+                       TrustPolicyList there";
+
+const BLANK: &str = "the file had policies and holds none any more; remove the file, or put an \
+                     empty TrustPolicyList there";
 
 /// The last good text of every file.
 ///
@@ -63,9 +72,9 @@ impl Store {
     ///
     /// A file that stopped compiling, or cannot be read any more, keeps its last
     /// good text. One that never compiled denies what its `match` covers, and
-    /// everything if that cannot be read. Without any file everything is denied
-    /// (`policies-missing`), unless a file says so with an empty
-    /// `TrustPolicyList`.
+    /// everything if that cannot be read. Without any file, of one folder or of
+    /// all, everything is denied (`policies-missing`), unless a file says so with
+    /// an empty `TrustPolicyList`.
     pub fn reload(&mut self, reading: &Reading) -> Reloaded {
         let mut problems = Vec::new();
         let empty = reading.documents.is_empty() && reading.unreadable.is_empty();
@@ -123,8 +132,13 @@ impl Store {
             }
         }
         let mut failed = Vec::new();
+        let mut blank = Vec::new();
         for document in changed {
             match entries(document).and_then(|found| free(found, &names)) {
+                // A file that is being written is empty for a moment.
+                Ok(found) if found.is_empty() && self.had_policies(document) => {
+                    blank.push(document);
+                }
                 Ok(found) => {
                     claim(&found, &mut names);
                     accepted.insert(document.origin.clone(), found);
@@ -136,6 +150,15 @@ impl Store {
                     failed.push(document);
                 }
             }
+        }
+        // Where nothing else is left, the folder as a whole has become empty.
+        if accepted.values().any(|found| !found.is_empty()) {
+            problems.extend(blank.iter().map(|document| Problem {
+                origin: document.origin.display().to_string(),
+                path: String::new(),
+                message: BLANK.to_owned(),
+            }));
+            failed.extend(blank);
         }
         let mut stand_ins = Compiled::default();
         for document in failed {
@@ -157,6 +180,24 @@ impl Store {
                 deny_all(&origin.display().to_string(), &mut stand_ins);
             }
         }
+        // The policies of the other folders alone would admit what those of this
+        // one were there to refuse.
+        for folder in &reading.missing {
+            let message = format!("{} {NO_FILE}", folder.display());
+            let name = PolicyName(folder.display().to_string().into());
+            let finding = Finding::violation(Code::PoliciesMissing, message.clone());
+            stand_ins.deny(
+                name,
+                Default::default(),
+                folder.display().to_string(),
+                finding,
+            );
+            problems.push(Problem {
+                origin: folder.display().to_string(),
+                path: String::new(),
+                message: NO_FILE.to_owned(),
+            });
+        }
         let mut compiled = Compiled {
             entries: accepted.into_values().flatten().collect(),
         };
@@ -170,6 +211,18 @@ impl Store {
             compiled = Compiled::denying(Finding::violation(Code::PoliciesMissing, NO_POLICY));
         }
         Reloaded { compiled, problems }
+    }
+}
+
+impl Store {
+    /// Whether a file that says nothing any more had policies, and does not say
+    /// that there are to be none.
+    fn had_policies(&self, document: &PolicyDocument) -> bool {
+        let before = self.good.get(&document.origin);
+        before
+            .and_then(|text| good_entries(&document.origin, text).ok())
+            .is_some_and(|found| !found.is_empty())
+            && !says_empty(document)
     }
 }
 

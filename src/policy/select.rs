@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::pattern::{ImagePattern, Name, NamePattern};
+use super::pattern::{ImagePattern, NamePattern};
 use crate::oci::{Digest, Repository};
 use crate::trust::AuthorityMaterial;
 use crate::verdict::{Code, Enforcement, Finding, NoMatch, PolicyName, Subject};
@@ -185,12 +185,11 @@ impl PolicySet {
     ///
     /// Nothing is allocated but the result.
     pub fn select(&self, repository: &Repository, subject: &Subject) -> Selection {
-        let name = Name::of(repository);
         let policies = self
             .policies
             .iter()
             .filter_map(|(matcher, policy)| {
-                let applies = matcher.applies(name.as_ref(), subject, &policy.name)?;
+                let applies = matcher.applies(repository, subject, &policy.name)?;
                 let policy = Arc::clone(policy);
                 Some(Selected { policy, applies })
             })
@@ -221,12 +220,11 @@ impl Matcher {
     /// certainly is not.
     fn applies(
         &self,
-        name: Option<&Name>,
+        repository: &Repository,
         subject: &Subject,
         policy: &PolicyName,
     ) -> Option<Applies> {
-        let image = self.images.is_empty()
-            || name.is_some_and(|name| self.images.iter().any(|p| p.matches_name(name)));
+        let image = self.images.is_empty() || self.images.iter().any(|p| p.matches(repository));
         if !image {
             return None;
         }

@@ -21,7 +21,7 @@ pub(super) fn judge(
 ) -> Status {
     let status = if let Some((at, signer)) = first_of_any(policy, requirement, facts) {
         let name = Arc::clone(&policy.authorities[at].name);
-        outcome.signers.push((name, signer));
+        outcome.signers = vec![(name, signer)];
         Status::Satisfied
     } else {
         Combination::new(policy, facts).judge(requirement, outcome)

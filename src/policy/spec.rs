@@ -352,6 +352,15 @@ fn key(
         },
         ["file"] => {
             let path = walk.string(&key, "file")?;
+            // Every message about the file names it, so that a key pasted here
+            // would be in all of them, and it may be the private one.
+            if path.contains("-----BEGIN") || path.chars().any(char::is_control) {
+                walk.complain(
+                    key.path_of("file"),
+                    "must be the path of a file; a key itself is written under `pem`",
+                );
+                return None;
+            }
             Some(KeySource::Ref(MaterialRef::File(file(path))))
         }
         ["env"] => {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::verdict::{Code, Decision, Enforcement, Status, Verdict};
+use crate::verdict::{Code, Decision, Enforcement, Outcome, Status, Verdict};
 
 /// Images written into one line; the line says how many there were.
 const MAX_IMAGES: usize = 64;
@@ -99,13 +99,8 @@ impl ReviewRecord<'_> {
             self.took.as_micros()
         );
         list(out, self.codes.iter().map(|code| code.as_str()));
-        let _ = write!(out, ",\"imageCount\":{},\"images\":[", self.images.len());
-        for (index, (written, verdict)) in self.images.iter().take(MAX_IMAGES).enumerate() {
-            if index > 0 {
-                out.push(b',');
-            }
-            image(out, written, verdict);
-        }
+        let _ = write!(out, ",\"imageCount\":{},\"verdicts\":[", self.images.len());
+        verdicts(out, self.images);
         out.extend_from_slice(b"]}\n");
     }
 
@@ -130,11 +125,47 @@ impl ReviewRecord<'_> {
     }
 }
 
-fn image(out: &mut Vec<u8>, written: &str, verdict: &Verdict) {
-    out.extend_from_slice(b"{\"image\":");
-    string(out, written);
-    if let Some(pinned) = verdict.pinned() {
-        let _ = write!(out, ",\"digest\":\"{}\"", pinned.digest());
+/// The verdicts, each with the images that it is for. The images of one object
+/// mostly have the same signers under the same policies: said once, that halves
+/// the line.
+fn verdicts(out: &mut Vec<u8>, images: &[(&str, &Verdict)]) {
+    let shown = &images[..images.len().min(MAX_IMAGES)];
+    let groups = shown.chunk_by(|(_, a), (_, b)| alike(a, b));
+    for (index, group) in groups.enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        out.extend_from_slice(b"{\"images\":");
+        list(out, group.iter().map(|(written, _)| *written));
+        if let [(_, verdict), ..] = group {
+            judged(out, verdict);
+        }
+        out.push(b'}');
+    }
+}
+
+/// Whether two images can share a verdict. One whose digest does not stand in
+/// its reference cannot, because the record names the digest.
+fn alike(a: &Verdict, b: &Verdict) -> bool {
+    resolved(a).is_none()
+        && resolved(b).is_none()
+        && a.decision() == b.decision()
+        && a.outcomes() == b.outcomes()
+        && a.findings() == b.findings()
+}
+
+/// What a tag pointed to.
+fn resolved(verdict: &Verdict) -> Option<impl std::fmt::Display> {
+    let written = verdict.reference().and_then(|reference| reference.digest());
+    match written {
+        Some(_) => None,
+        None => verdict.pinned().map(|pinned| pinned.digest()),
+    }
+}
+
+fn judged(out: &mut Vec<u8>, verdict: &Verdict) {
+    if let Some(digest) = resolved(verdict) {
+        let _ = write!(out, ",\"digest\":\"{digest}\"");
     }
     text(
         out,
@@ -144,17 +175,17 @@ fn image(out: &mut Vec<u8>, written: &str, verdict: &Verdict) {
             Decision::Deny => "deny",
         },
     );
-    let mut first = true;
-    for finding in verdict.findings() {
-        out.extend_from_slice(if first { b",\"codes\":[" } else { b"," });
-        first = false;
-        string(out, finding.code.as_str());
+    if !verdict.findings().is_empty() {
+        out.extend_from_slice(b",\"codes\":");
+        let findings = verdict.findings().iter();
+        list(out, findings.map(|finding| finding.code.as_str()));
     }
-    if !first {
-        out.push(b']');
-    }
+    policies(out, verdict.outcomes());
+}
+
+fn policies(out: &mut Vec<u8>, outcomes: &[Outcome]) {
     out.extend_from_slice(b",\"policies\":[");
-    for (index, outcome) in verdict.outcomes().iter().enumerate() {
+    for (index, outcome) in outcomes.iter().enumerate() {
         if index > 0 {
             out.push(b',');
         }
@@ -199,7 +230,7 @@ fn image(out: &mut Vec<u8>, written: &str, verdict: &Verdict) {
         }
         out.push(b'}');
     }
-    out.extend_from_slice(b"]}");
+    out.push(b']');
 }
 
 fn list<'t>(out: &mut Vec<u8>, items: impl Iterator<Item = &'t str>) {
@@ -228,6 +259,17 @@ fn text(out: &mut Vec<u8>, key: &str, value: &str) {
 }
 
 fn string(out: &mut Vec<u8>, value: &str) {
+    // Nearly every text is written as it is; what serde_json would escape are
+    // these three.
+    let plain = value.bytes().fold(true, |plain, b| {
+        plain & (b >= b' ') & (b != b'"') & (b != b'\\')
+    });
+    if plain {
+        out.push(b'"');
+        out.extend_from_slice(value.as_bytes());
+        out.push(b'"');
+        return;
+    }
     // Writing to memory does not fail.
     let _ = serde_json::to_writer(out, value);
 }
@@ -252,7 +294,7 @@ impl std::fmt::Display for Plain<'_> {
 mod tests {
     use super::*;
     use crate::oci::Reference;
-    use crate::verdict::{Finding, NoMatch, Outcome, PolicyName};
+    use crate::verdict::{Finding, NoMatch, PolicyName};
 
     fn written(format: RecordFormat) -> String {
         let reference: Reference = "registry.test/app:1".parse().expect("reference");
@@ -301,11 +343,59 @@ mod tests {
                 "operation": "CREATE", "user": "alice", "decision": "deny", "path": "judged",
                 "caller": "unauthenticated", "dryRun": false, "durationMicros": 42,
                 "codes": ["tag-not-pinned"], "imageCount": 1,
-                "images": [{
-                    "image": "registry.test/app:1", "decision": "deny",
+                "verdicts": [{
+                    "images": ["registry.test/app:1"], "decision": "deny",
                     "policies": [{"name": "prod", "status": "violated", "codes": ["tag-not-pinned"]}],
                 }],
             })
+        );
+    }
+
+    #[test]
+    fn images_with_one_verdict_share_it_and_a_resolved_tag_names_its_digest() {
+        let hex = "0f".repeat(32);
+        let outcome = |status| Outcome {
+            policy: PolicyName("prod".into()),
+            enforcement: Enforcement::Enforce,
+            status: Some(status),
+            signers: vec![],
+            findings: vec![],
+        };
+        let verdict = |text: &str, status| {
+            let reference: Reference = text.parse().expect("reference");
+            let digest = format!("sha256:{hex}").parse().expect("digest");
+            let pinned = reference.repository().pin(digest);
+            Verdict::conclude(
+                reference,
+                Some(pinned),
+                vec![outcome(status)],
+                NoMatch::Deny,
+            )
+        };
+        let images: Vec<(String, Verdict)> = [
+            (format!("registry.test/a@sha256:{hex}"), Status::Satisfied),
+            (format!("registry.test/b@sha256:{hex}"), Status::Satisfied),
+            (format!("registry.test/c@sha256:{hex}"), Status::Violated),
+            ("registry.test/d:1".to_owned(), Status::Violated),
+        ]
+        .map(|(text, status)| (text.clone(), verdict(&text, status)))
+        .into();
+        let images: Vec<_> = images.iter().map(|(t, v)| (t.as_str(), v)).collect();
+        let mut out = b"[".to_vec();
+        verdicts(&mut out, &images);
+        out.push(b']');
+        let json: serde_json::Value = serde_json::from_slice(&out).expect("JSON");
+        let prod = |status| serde_json::json!([{"name": "prod", "status": status}]);
+        assert_eq!(
+            json,
+            serde_json::json!([
+                {"images": [images[0].0, images[1].0], "decision": "allow", "policies": prod("satisfied")},
+                {"images": [images[2].0], "decision": "deny", "policies": prod("violated")},
+                {
+                    "images": ["registry.test/d:1"], "digest": format!("sha256:{hex}"),
+                    "decision": "deny", "policies": prod("violated"),
+                },
+            ])
         );
     }
 

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use aws_lc_rs::signature::{self as lc, ParsedPublicKey, VerificationAlgorithm};
 
-use crate::oci::Digest;
+use crate::oci::{Digest, Hex};
 
 /// SHA-256 over the DER of a key's SubjectPublicKeyInfo: the identity of a key,
 /// and what `publicKey.hint` of a bundle contains in base64.
@@ -41,7 +41,7 @@ impl KeyFingerprint {
 impl fmt::Display for KeyFingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("sha256:")?;
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        f.write_str(Hex::of(&self.0).as_str())
     }
 }
 
@@ -195,7 +195,8 @@ pub enum KeyError {
     /// RSA modulus outside the accepted range.
     #[error("the RSA key has {0} bits; 2048 to 8192 are accepted")]
     RsaSize(usize),
-    /// The numbers are not a key: a point off the curve, an even exponent.
+    /// The numbers are not a key that binds anybody: a point off the curve or of
+    /// small order, an exponent that is even or 1.
     #[error("the numbers in the block are not a usable {0} public key; generate the key again")]
     Invalid(&'static str),
 }

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use quick_cache::sync::{Cache, DefaultLifecycle};
-use quick_cache::{UnitWeighter, Weighter};
+use quick_cache::{Equivalent, UnitWeighter, Weighter};
 
 use super::Limits;
 use crate::evidence::{Location, LocationEvidence};
@@ -26,6 +26,30 @@ pub(super) struct EvidenceKey {
     pub image: PinnedReference,
     pub scope: Scope,
     pub question: Question,
+}
+
+/// An [`EvidenceKey`] in borrowed parts, to look something up with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct EvidenceQuery<'a> {
+    pub image: &'a PinnedReference,
+    pub scope: &'a Scope,
+    pub question: Question,
+}
+
+impl EvidenceKey {
+    pub(super) const fn query(&self) -> EvidenceQuery<'_> {
+        EvidenceQuery {
+            image: &self.image,
+            scope: &self.scope,
+            question: self.question,
+        }
+    }
+}
+
+impl Equivalent<EvidenceKey> for EvidenceQuery<'_> {
+    fn equivalent(&self, key: &EvidenceKey) -> bool {
+        *self == key.query()
+    }
 }
 
 /// The questions that a flight answers.
@@ -46,10 +70,15 @@ pub(super) struct Kept {
 }
 
 impl Kept {
+    /// Whether it should be looked at again when there is an occasion.
+    pub(super) fn is_old(&self, now: Instant, limits: &Limits) -> bool {
+        now.saturating_duration_since(self.looked_at) >= limits.soft_lifetime
+    }
+
     /// Whether it is time to look again in the background; says so once in an
     /// interval, so that an outage does not make every review look.
     pub(super) fn claim_refresh(&self, now: Instant, limits: &Limits) -> bool {
-        if now.saturating_duration_since(self.looked_at) < limits.soft_lifetime {
+        if !self.is_old(now, limits) {
             return false;
         }
         let mut next = self
@@ -130,11 +159,11 @@ impl Caches {
     /// Complete, non-empty evidence that is not older than `known_good_for`.
     pub(super) fn kept(
         &self,
-        key: &EvidenceKey,
+        query: &EvidenceQuery<'_>,
         now: Instant,
         known_good_for: Duration,
     ) -> Option<Arc<Kept>> {
-        let kept = self.evidence.get(key)?;
+        let kept = self.evidence.get(query)?;
         (now.saturating_duration_since(kept.looked_at) <= known_good_for).then(|| {
             self.stats.hits.fetch_add(1, Ordering::Relaxed);
             kept
@@ -164,6 +193,20 @@ impl Caches {
             };
             self.evidence.insert(key.clone(), Arc::new(kept));
         }
+    }
+
+    /// What `document` is worth, if that is in memory.
+    pub(super) fn remembered(
+        &self,
+        document: Digest,
+        subject: Digest,
+        material: Fingerprint,
+    ) -> Option<Arc<Established>> {
+        self.facts.get(&FactKey {
+            document,
+            subject,
+            material,
+        })
     }
 
     /// What `document` is worth, from memory or by `judge`.

@@ -123,10 +123,11 @@ pub(super) struct Capacity<K: Eq + Hash> {
     limit: usize,
 }
 
-/// One place of a [`Capacity`], given back when dropped.
+/// Places of a [`Capacity`], given back when dropped.
 pub(super) struct Place<K: Eq + Hash> {
     used: Arc<Mutex<HashMap<K, usize>>>,
     key: K,
+    count: usize,
 }
 
 impl<K: Clone + Eq + Hash> Capacity<K> {
@@ -139,15 +140,29 @@ impl<K: Clone + Eq + Hash> Capacity<K> {
 
     /// Takes a place at once, or none.
     pub(super) fn take(&self, key: &K) -> Option<Place<K>> {
+        self.take_many(key, 1)
+    }
+
+    /// How many places are free.
+    pub(super) fn free(&self, key: &K) -> usize {
+        let used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        self.limit
+            .saturating_sub(used.get(key).copied().unwrap_or(0))
+    }
+
+    /// Takes `count` places at once, or none.
+    pub(super) fn take_many(&self, key: &K, count: usize) -> Option<Place<K>> {
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = used.entry(key.clone()).or_default();
-        if *count >= self.limit {
+        let taken = used.get(key).copied().unwrap_or(0);
+        let after = taken.checked_add(count)?;
+        if after > self.limit {
             return None;
         }
-        *count += 1;
+        used.insert(key.clone(), after);
         Some(Place {
             used: Arc::clone(&self.used),
             key: key.clone(),
+            count,
         })
     }
 }
@@ -156,7 +171,7 @@ impl<K: Eq + Hash> Drop for Place<K> {
     fn drop(&mut self) {
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = used.get_mut(&self.key) {
-            *count -= 1;
+            *count -= self.count;
             if *count == 0 {
                 used.remove(&self.key);
             }

@@ -11,6 +11,7 @@ use futures_util::stream::{self, StreamExt as _};
 
 use super::Limits;
 use super::cache::Question;
+use super::memory::{Account, Full};
 use crate::evidence::format::{
     MAX_BUNDLE_BYTES, MAX_PAYLOAD_BYTES, bundle_layers, classify, simple_signing_layers,
 };
@@ -25,6 +26,7 @@ struct Look<'a, S> {
     source: &'a S,
     image: &'a PinnedReference,
     limits: &'a Limits,
+    account: &'a Account,
     deadline: Instant,
 }
 
@@ -41,12 +43,14 @@ pub(super) async fn look(
     image: &PinnedReference,
     question: Question,
     limits: &Limits,
+    account: &Account,
     deadline: Instant,
 ) -> LocationEvidence {
     let look = Look {
         source,
         image,
         limits,
+        account,
         deadline,
     };
     let (location, found) = match question {
@@ -226,6 +230,12 @@ impl<S: Source> Look<'_, S> {
         make: impl FnOnce(Content) -> Document,
     ) -> Found {
         let repository = self.image.repository();
+        // What is over the bound is not fetched at all.
+        if descriptor.size <= limit
+            && let Err(full) = self.account.take(descriptor.size)
+        {
+            return Found::blocked(self.no_room(full));
+        }
         match self
             .source
             .blob(repository, descriptor, limit, self.deadline)
@@ -233,6 +243,27 @@ impl<S: Source> Look<'_, S> {
         {
             Ok(content) => Found::document(make(content)),
             Err(error) => Found::blocked(missing_is_an_obstacle(&error)),
+        }
+    }
+
+    fn no_room(&self, full: Full) -> Obstacle {
+        match full {
+            Full::Image => Obstacle::new(
+                ObstacleKind::TooManyDocuments,
+                format!(
+                    "what is attached to {} and could be signatures has more than {} bytes; \
+                     remove some of it",
+                    self.image, self.limits.document_bytes
+                ),
+            ),
+            Full::Now => Obstacle::new(
+                ObstacleKind::Overloaded,
+                format!(
+                    "too much that is attached to images is being read at once, {} included; \
+                     try again",
+                    self.image
+                ),
+            ),
         }
     }
 

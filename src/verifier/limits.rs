@@ -24,6 +24,14 @@ pub struct Limits {
     /// Flights under way for one namespace at once; one more is an obstacle, so
     /// that no tenant can use up what all share.
     pub flights_per_namespace: usize,
+    /// Bytes of large documents (over 64 KiB) that are read for one location of
+    /// one image; more is an obstacle. Signatures are small, and attestations
+    /// with an SBOM have some MiB.
+    pub document_bytes: u64,
+    /// Bytes of documents that flights for one namespace hold at once.
+    pub document_bytes_per_namespace: u64,
+    /// Bytes of documents that all flights hold at once.
+    pub document_bytes_at_once: u64,
     /// Weight of the evidence cache in bytes.
     pub evidence_bytes: u64,
     /// Entries of the cache of established facts, some 500 bytes each.
@@ -49,6 +57,9 @@ impl Default for Limits {
             parallel_requests: 32,
             flights_per_registry: 512,
             flights_per_namespace: 256,
+            document_bytes: 32 * 1024 * 1024,
+            document_bytes_per_namespace: 128 * 1024 * 1024,
+            document_bytes_at_once: 384 * 1024 * 1024,
             evidence_bytes: 64 * 1024 * 1024,
             facts: 100_000,
             absences: 10_000,

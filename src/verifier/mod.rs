@@ -13,10 +13,13 @@ mod cache;
 mod flight;
 mod gather;
 mod limits;
+mod memory;
+mod recall;
 mod runtime;
 
 pub use cache::Stats;
 pub use limits::Limits;
+pub use recall::Prepared;
 #[cfg(feature = "client")]
 pub use runtime::Tokio;
 pub use runtime::{Blocking, Runtime, Task};
@@ -36,6 +39,7 @@ use crate::trust::establish;
 use crate::verdict::{Decision, Enforcement, Outcome, Subject, Verdict};
 use cache::{Caches, EvidenceKey, Kept, Question};
 use flight::{Boarding, Capacity, Flights, Place};
+use memory::{Account, Memory};
 
 /// One image to be judged.
 #[derive(Debug, Clone, Copy)]
@@ -79,6 +83,7 @@ struct Inner<S, R> {
     tags: Flights<TagKey, Result<Digest, Obstacle>>,
     registries: Capacity<Registry>,
     namespaces: Capacity<Arc<str>>,
+    memory: Arc<Memory>,
 }
 
 /// How many documents are judged before other tasks of the thread get a turn.
@@ -95,6 +100,7 @@ impl<S: Source, R: Runtime> Verifier<S, R> {
                 tags: Flights::new(),
                 registries: Capacity::new(limits.flights_per_registry),
                 namespaces: Capacity::new(limits.flights_per_namespace),
+                memory: Arc::new(Memory::new(&limits)),
                 source,
                 runtime,
                 limits,
@@ -251,9 +257,18 @@ impl<S: Source, R: Runtime> Inner<S, R> {
             ),
             None => None,
         };
+        let namespace = request.subject.namespace.as_ref();
+        let account = self
+            .memory
+            .account(namespace)
+            .ok_or_else(|| match namespace {
+                Some(namespace) => full(&format_args!("namespace {namespace}")),
+                None => full(registry),
+            })?;
         Ok(Places {
             _at_registry: at_registry,
             _in_namespace: in_namespace,
+            account,
         })
     }
 
@@ -277,7 +292,7 @@ impl<S: Source, R: Runtime> Inner<S, R> {
                     }));
                 }
                 self.caches
-                    .kept(key, now, self.limits.gather_budget)
+                    .kept(&key.query(), now, self.limits.gather_budget)
                     .map(|kept| Arc::clone(&kept.evidence))
             },
             || {
@@ -313,17 +328,18 @@ impl<S: Source, R: Runtime> Inner<S, R> {
         self.caches.stats.flight();
         let inner = Arc::clone(self);
         async move {
-            let _places = places;
             let deadline = inner.budget();
             let looking = gather::look(
                 &inner.source,
                 &key.image,
                 key.question,
                 &inner.limits,
+                &places.account,
                 deadline,
             );
             let found = Arc::new(looking.await);
             inner.caches.keep(&key, &found, inner.runtime.now());
+            drop(places);
             found
         }
     }
@@ -357,6 +373,7 @@ impl<S: Source, R: Runtime> Inner<S, R> {
 struct Places {
     _at_registry: Place<Registry>,
     _in_namespace: Option<Place<Arc<str>>>,
+    account: Account,
 }
 
 /// One image on its way to a verdict.
@@ -388,7 +405,7 @@ impl<S: Source, R: Runtime> Judgement<'_, S, R> {
         let mut admitted = false;
         for location in Location::ALL {
             key.question = Question::Attached(location);
-            let Some(kept) = inner.caches.kept(&key, now, self.known_good_for) else {
+            let Some(kept) = inner.caches.kept(&key.query(), now, self.known_good_for) else {
                 missing.push(location);
                 continue;
             };

@@ -6,6 +6,7 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Incoming};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 pub(super) type Answer = Response<Full<Bytes>>;
 
@@ -46,10 +47,50 @@ pub(super) fn is_json(headers: &HeaderMap) -> bool {
 pub(super) enum BodyError {
     TooLarge,
     Broken,
+    /// Other large bodies take all the memory there is for them.
+    NoRoom,
 }
 
-/// The whole body, at most `limit` bytes. Not copied if it comes in one piece.
-pub(super) async fn read(mut body: Incoming, limit: usize) -> Result<Bytes, BodyError> {
+/// Bodies up to this size are bounded by their number alone, and this is the
+/// unit in which larger ones are counted.
+const UNIT: usize = 64 * 1024;
+
+/// The permits of a semaphore that holds large bodies of `bytes` together.
+pub(super) fn room_for(bytes: usize) -> usize {
+    (bytes / UNIT).min(Semaphore::MAX_PERMITS)
+}
+
+/// What a body holds of the memory for large ones.
+#[derive(Default)]
+pub(super) struct Room<'r>(Option<SemaphorePermit<'r>>);
+
+impl<'r> Room<'r> {
+    /// Makes room for a body of `bytes` in all. Counted as they come: an
+    /// announcement alone takes no place.
+    fn grow(&mut self, room: &'r Semaphore, bytes: usize) -> Result<(), BodyError> {
+        let needed = bytes.saturating_sub(UNIT).div_ceil(UNIT);
+        let more = needed.saturating_sub(self.0.as_ref().map_or(0, SemaphorePermit::num_permits));
+        if more == 0 {
+            return Ok(());
+        }
+        let more = u32::try_from(more).map_err(|_| BodyError::TooLarge)?;
+        let more = room.try_acquire_many(more).map_err(|_| BodyError::NoRoom)?;
+        match &mut self.0 {
+            Some(held) => held.merge(more),
+            None => self.0 = Some(more),
+        }
+        Ok(())
+    }
+}
+
+/// The whole body, at most `limit` bytes, and its place among the large ones in
+/// `large`. Not copied if it comes in one piece.
+pub(super) async fn read(
+    mut body: Incoming,
+    limit: usize,
+    large: &Semaphore,
+) -> Result<(Bytes, Room<'_>), BodyError> {
+    let mut room = Room::default();
     if body.size_hint().lower() > limit as u64 {
         return Err(BodyError::TooLarge);
     }
@@ -63,6 +104,7 @@ pub(super) async fn read(mut body: Incoming, limit: usize) -> Result<Bytes, Body
         if so_far + data.len() > limit {
             return Err(BodyError::TooLarge);
         }
+        room.grow(large, so_far + data.len())?;
         match &mut whole {
             Some(whole) => whole.extend_from_slice(&data),
             None if first.is_empty() => first = data,
@@ -79,7 +121,7 @@ pub(super) async fn read(mut body: Incoming, limit: usize) -> Result<Bytes, Body
             }
         }
     }
-    Ok(whole.map_or(first, BytesMut::freeze))
+    Ok((whole.map_or(first, BytesMut::freeze), room))
 }
 
 /// How long the API server waits, from `?timeout=5s`, less a margin so that the

@@ -5,6 +5,7 @@
 //! [`Running`], which knows the address and can be asked to stop.
 
 mod certificate;
+mod connections;
 mod http;
 mod options;
 mod reload;

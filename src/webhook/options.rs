@@ -58,17 +58,22 @@ pub struct ServeOptions {
     pub body_timeout: Duration,
     /// Most bytes of a body.
     pub body_bytes: usize,
+    /// Most bytes of bodies over 64 KiB that are held at the same time, at least
+    /// one whole body; more are answered with 503.
+    pub large_bodies: usize,
     /// Time for a TLS handshake.
     pub handshake_timeout: Duration,
     /// Time to receive the head of a request, from the end of the one before.
     pub header_timeout: Duration,
     /// Most reviews at the same time that are being received or answered from
-    /// what is known; more are answered with 503.
+    /// what is known; more are answered with 503. One address may be sending at
+    /// most a quarter of them.
     pub concurrent_reviews: usize,
     /// Most reviews at the same time that wait for a registry; more are denied
     /// at once, as inconclusive.
     pub waiting_reviews: usize,
-    /// Most connections at the same time; more wait to be accepted.
+    /// Most connections at the same time; more wait to be accepted. One address
+    /// has at most a quarter of them; more from there are closed.
     pub connections: usize,
     /// When asked to stop: how long to go on accepting while `/readyz` already
     /// fails, so that nobody is sent to a closed port.
@@ -91,10 +96,11 @@ impl ServeOptions {
             certificate,
             client_ca: None,
             policies,
-            poll: Duration::from_secs(5),
+            poll: defaults.poll,
             review_timeout: defaults.review_timeout,
             body_timeout: Duration::from_secs(5),
             body_bytes: defaults.body_bytes,
+            large_bodies: 256 << 20,
             handshake_timeout: Duration::from_secs(5),
             header_timeout: Duration::from_secs(60),
             concurrent_reviews: defaults.concurrent_reviews,
@@ -117,7 +123,28 @@ impl ServeOptions {
         ca_out: Option<PathBuf>,
         policies: PolicyPoll,
     ) -> Self {
-        let certificate = match &settings.tls.certificate {
+        // Taken apart, so that a new setting cannot be read, checked and then
+        // forgotten here.
+        let Settings {
+            listen,
+            metrics_listen,
+            tls,
+            review_timeout,
+            body_bytes,
+            concurrent_reviews,
+            waiting_reviews,
+            connections,
+            drain,
+            poll,
+            policies: _,
+            no_match: _,
+            channels: _,
+            registries: _,
+            kinds: _,
+            log_format: _,
+            log_file: _,
+        } = settings;
+        let certificate = match &tls.certificate {
             Some((chain, key)) => ServingCertificate::Files {
                 chain: chain.clone(),
                 key: key.clone(),
@@ -125,15 +152,16 @@ impl ServeOptions {
             None => ServingCertificate::SelfSigned { names, ca_out },
         };
         Self {
-            metrics_listen: settings.metrics_listen,
-            client_ca: settings.tls.client_ca.clone(),
-            review_timeout: settings.review_timeout,
-            body_bytes: settings.body_bytes,
-            concurrent_reviews: settings.concurrent_reviews,
-            waiting_reviews: settings.waiting_reviews,
-            connections: settings.connections,
-            drain: settings.drain,
-            ..Self::new(settings.listen, certificate, policies)
+            metrics_listen: *metrics_listen,
+            client_ca: tls.client_ca.clone(),
+            review_timeout: *review_timeout,
+            body_bytes: *body_bytes,
+            concurrent_reviews: *concurrent_reviews,
+            waiting_reviews: *waiting_reviews,
+            connections: *connections,
+            drain: *drain,
+            poll: *poll,
+            ..Self::new(*listen, certificate, policies)
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Accepting connections, and coming to an orderly end.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,11 +12,13 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 
 use super::certificate::{Current, PemPair, self_signed, server_config};
+use super::connections::{Connections, Place, Shares};
+use super::http::room_for;
 use super::options::{ServeError, ServeOptions, ServingCertificate};
 use super::reload;
 use super::service::{Peer, Shared};
@@ -30,6 +32,11 @@ use crate::verifier::Runtime;
 /// reviews that wait for a registry hold up those that need none. What bounds
 /// the work is the number of reviews at the same time.
 const MAX_STREAMS: u32 = 4096;
+/// Connections to the plain port at the same time. Probes and a scraper need a
+/// handful.
+const PLAIN_CONNECTIONS: usize = 128;
+/// Time to receive the head of a request on the plain port.
+const PLAIN_HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 /// Bytes of the headers of one request.
 const MAX_HEADERS: u32 = 16 * 1024;
 
@@ -134,6 +141,8 @@ pub async fn start<S: Source, R: Runtime>(
         review_timeout: options.review_timeout,
         body_timeout: options.body_timeout,
         body_bytes: options.body_bytes,
+        receiving: Shares::new(concurrent_reviews),
+        large_bodies: Semaphore::new(room_for(options.large_bodies.max(options.body_bytes))),
         client_certificates: options.client_ca.is_some(),
     });
     tokio::spawn(reload::policies(
@@ -158,7 +167,7 @@ pub async fn start<S: Source, R: Runtime>(
         tokio::spawn(serve_plain(
             listener,
             Arc::clone(&shared),
-            options.header_timeout,
+            options.header_timeout.min(PLAIN_HEADER_TIMEOUT),
             stopping.clone(),
         ));
     }
@@ -167,9 +176,7 @@ pub async fn start<S: Source, R: Runtime>(
         tls: TlsAcceptor::from(Arc::new(config)),
         handshake_timeout: options.handshake_timeout,
         header_timeout: options.header_timeout,
-        connections: Arc::new(Semaphore::new(
-            options.connections.min(Semaphore::MAX_PERMITS),
-        )),
+        connections: Connections::new(options.connections),
         graceful: GracefulShutdown::new(),
     };
     let task = tokio::spawn(accepting.run(listener, stopping, options.linger, options.drain));
@@ -237,7 +244,7 @@ struct Accepting<S, R> {
     tls: TlsAcceptor,
     handshake_timeout: Duration,
     header_timeout: Duration,
-    connections: Arc<Semaphore>,
+    connections: Connections,
     graceful: GracefulShutdown,
 }
 
@@ -259,7 +266,9 @@ impl<S: Source, R: Runtime> Accepting<S, R> {
             loop {
                 tokio::select! {
                     () = &mut end => break,
-                    (stream, permit) = self.next(&listener) => self.connection(stream, permit),
+                    (stream, address, place) = next(&listener, &self.connections) => {
+                        self.connection(stream, address, place);
+                    }
                 }
             }
         }
@@ -272,30 +281,13 @@ impl<S: Source, R: Runtime> Accepting<S, R> {
         }
     }
 
-    /// The next connection, once there is room for it.
-    async fn next(&self, listener: &TcpListener) -> (TcpStream, Option<OwnedSemaphorePermit>) {
-        // The semaphore is never closed, so that there always is a permit.
-        let permit = Arc::clone(&self.connections).acquire_owned().await.ok();
-        loop {
-            match listener.accept().await {
-                Ok((stream, _)) => return (stream, permit),
-                Err(error) => {
-                    // Out of file descriptors, mostly: accepting again at once
-                    // would only burn the processor.
-                    tracing::warn!(%error, "a connection could not be accepted");
-                    tokio::time::sleep(Duration::from_millis(50)).await;
-                }
-            }
-        }
-    }
-
-    fn connection(&self, stream: TcpStream, permit: Option<OwnedSemaphorePermit>) {
+    fn connection(&self, stream: TcpStream, address: IpAddr, place: Place) {
         let shared = Arc::clone(&self.shared);
         let tls = self.tls.clone();
         let watcher = self.graceful.watcher();
         let (handshake_timeout, header_timeout) = (self.handshake_timeout, self.header_timeout);
         tokio::spawn(async move {
-            let _permit = permit;
+            let _place = place;
             // Without it, answers over HTTP/2 wait 40 ms for an acknowledgement.
             let _ = stream.set_nodelay(true);
             let handshake = tokio::time::timeout(handshake_timeout, tls.accept(stream)).await;
@@ -305,6 +297,7 @@ impl<S: Source, R: Runtime> Accepting<S, R> {
             };
             let (_, session) = stream.get_ref();
             let peer = Peer {
+                address,
                 authenticated: session.peer_certificates().is_some(),
                 encrypted: true,
             };
@@ -329,6 +322,29 @@ impl<S: Source, R: Runtime> Accepting<S, R> {
                 watcher.watch(connection).await
             };
         });
+    }
+}
+
+/// The next connection, once there is room for it. One from an address that has
+/// its share already is closed.
+async fn next(listener: &TcpListener, connections: &Connections) -> (TcpStream, IpAddr, Place) {
+    let mut room = connections.room().await;
+    loop {
+        match listener.accept().await {
+            Ok((stream, peer)) => match connections.take(peer.ip(), room) {
+                Some(place) => return (stream, peer.ip(), place),
+                None => {
+                    drop(stream);
+                    room = connections.room().await;
+                }
+            },
+            Err(error) => {
+                // Out of file descriptors, mostly: accepting again at once
+                // would only burn the processor.
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
     }
 }
 
@@ -364,20 +380,18 @@ async fn serve_plain<S: Source, R: Runtime>(
     header_timeout: Duration,
     mut stopping: watch::Receiver<bool>,
 ) {
+    let connections = Connections::new(PLAIN_CONNECTIONS);
     // Probes go on while connections drain; the process ends after that.
     while stopping.has_changed().is_ok() {
-        let stream = tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
-                Err(_) => {
-                    tokio::time::sleep(Duration::from_millis(50)).await;
-                    continue;
-                }
-            },
+        let (stream, address, place) = tokio::select! {
+            accepted = next(&listener, &connections) => accepted,
             () = closed(&mut stopping) => return,
         };
         let shared = Arc::clone(&shared);
-        tokio::spawn(serve_plain_connection(stream, shared, header_timeout));
+        tokio::spawn(async move {
+            let _place = place;
+            serve_plain_connection(stream, address, shared, header_timeout).await;
+        });
     }
 }
 
@@ -388,10 +402,12 @@ async fn closed(stopping: &mut watch::Receiver<bool>) {
 
 async fn serve_plain_connection<S: Source, R: Runtime>(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    address: IpAddr,
     shared: Arc<Shared<S, R>>,
     header_timeout: Duration,
 ) {
     let peer = Peer {
+        address,
         authenticated: false,
         encrypted: false,
     };

@@ -1,7 +1,8 @@
 //! One request: which route, and what comes back.
 
-use std::future::{Future as _, poll_fn};
-use std::pin::pin;
+use std::future::poll_fn;
+use std::net::IpAddr;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
@@ -13,6 +14,7 @@ use hyper::body::Incoming;
 use jiff::Timestamp;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
+use super::connections::Shares;
 use super::http::{Answer, BodyError, is_json, json, patience, read, text};
 use crate::admission::{Caller, Gate, Grounds, Nothing, Operation, Reviewed};
 use crate::source::Source;
@@ -37,12 +39,19 @@ pub(super) struct Shared<S, R> {
     pub(super) review_timeout: Duration,
     pub(super) body_timeout: Duration,
     pub(super) body_bytes: usize,
+    /// Reviews that are being received. Whoever sends slowly keeps a place for
+    /// as long as it is waited for, and must not have all of them.
+    pub(super) receiving: Shares,
+    /// Memory for large bodies, in units of its own.
+    pub(super) large_bodies: Semaphore,
     pub(super) client_certificates: bool,
 }
 
 /// What is known about a connection.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Peer {
+    /// Where it comes from.
+    pub(super) address: IpAddr,
     /// Whether it showed a client certificate that was accepted.
     pub(super) authenticated: bool,
     /// Whether it came in over TLS, where reviews are answered.
@@ -124,21 +133,29 @@ impl<S: Source, R: Runtime> Shared<S, R> {
             );
         }
         let Ok(permit) = self.reviews.try_acquire() else {
-            let mut answer = text(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "too many reviews at the same time; try again\n",
-            );
-            answer
-                .headers_mut()
-                .insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));
-            return answer;
+            return try_again("too many reviews at the same time; try again\n");
+        };
+        let Some(share) = self.receiving.take(peer.address) else {
+            return try_again("too many reviews from one address at the same time; try again\n");
         };
         let timeout = patience(request.uri().query())
             .map_or(self.review_timeout, |limit| limit.min(self.review_timeout));
         let received = Instant::now();
-        let body = read(request.into_body(), self.body_bytes);
-        let body = match tokio::time::timeout(self.body_timeout, body).await {
+        let mut body = pin!(read(
+            request.into_body(),
+            self.body_bytes,
+            &self.large_bodies
+        ));
+        // Mostly it is there already, and needs no timer.
+        let body = match once(body.as_mut()).await {
+            Poll::Ready(body) => Ok(body),
+            Poll::Pending => tokio::time::timeout(self.body_timeout, body).await,
+        };
+        let (body, _room) = match body {
             Ok(Ok(body)) => body,
+            Ok(Err(BodyError::NoRoom)) => {
+                return try_again("too many large reviews at the same time; try again\n");
+            }
             Ok(Err(BodyError::TooLarge)) => {
                 return text(
                     StatusCode::PAYLOAD_TOO_LARGE,
@@ -155,6 +172,7 @@ impl<S: Source, R: Runtime> Shared<S, R> {
                 );
             }
         };
+        drop(share);
         self.review(&body, received, timeout, peer, permit).await
     }
 
@@ -173,27 +191,28 @@ impl<S: Source, R: Runtime> Shared<S, R> {
         };
         let at = Timestamp::now();
         let deadline = received + timeout;
-        // The engine keeps the deadline itself; this is for the day on which it
-        // does not.
-        let last_call = tokio::time::Instant::from_std(deadline + Duration::from_millis(50));
-        let review = self.gate.review(body, at, deadline, caller);
-        let mut review = pin!(tokio::time::timeout_at(last_call, review));
-        let reviewed = match poll_fn(|context| Poll::Ready(review.as_mut().poll(context))).await {
+        let mut review = pin!(self.gate.review(body, at, deadline, caller));
+        let reviewed = match once(review.as_mut()).await {
             Poll::Ready(reviewed) => reviewed,
             Poll::Pending => {
                 // It waits for a registry. However many do, they take no place
                 // of those that are answered from what is known.
                 drop(permit);
                 match self.waiting.try_acquire() {
-                    Ok(_waiting) => review.await,
-                    Err(_) => Ok(self.gate.undecided(body, caller, overloaded())),
+                    // The engine keeps the deadline itself; the timer is for
+                    // the day on which it does not.
+                    Ok(_waiting) => {
+                        let last_call = deadline + Duration::from_millis(50);
+                        let review = tokio::time::timeout_at(last_call.into(), review);
+                        review.await.unwrap_or_else(|_| {
+                            tracing::error!("a review was not decided within its deadline");
+                            self.gate.undecided(body, caller, overdue())
+                        })
+                    }
+                    Err(_) => self.gate.undecided(body, caller, overloaded()),
                 }
             }
         };
-        let reviewed = reviewed.unwrap_or_else(|_| {
-            tracing::error!("a review was not decided within its deadline");
-            self.gate.undecided(body, caller, overdue())
-        });
         match reviewed {
             Ok(reviewed) => {
                 self.record(&reviewed, at, caller, received.elapsed());
@@ -243,10 +262,21 @@ impl<S: Source, R: Runtime> Shared<S, R> {
             images: &images,
             took,
         };
-        let mut line = Vec::with_capacity(1024);
-        record.write(*format, &mut line);
-        sink.write(&line);
+        sink.write_with(|line| record.write(*format, line));
     }
+}
+
+/// What one poll of `future` gives.
+async fn once<F: Future>(mut future: Pin<&mut F>) -> Poll<F::Output> {
+    poll_fn(|context| Poll::Ready(future.as_mut().poll(context))).await
+}
+
+fn try_again(words: &'static str) -> Answer {
+    let mut answer = text(StatusCode::SERVICE_UNAVAILABLE, words);
+    answer
+        .headers_mut()
+        .insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));
+    answer
 }
 
 fn overloaded() -> Finding {

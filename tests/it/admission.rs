@@ -419,3 +419,37 @@ async fn a_review_that_is_cut_off_anywhere_is_never_allowed() {
         );
     }
 }
+
+#[tokio::test]
+async fn nothing_that_a_user_can_write_exempts_an_image() {
+    let gate = synced();
+    let create = review("", "Pod", "CREATE", &pod(&spec("X")));
+    let owner = json!([{
+        "apiVersion": "v1", "kind": "Node", "name": "n", "uid": "u", "controller": true,
+    }]);
+    let mirror = json!({"kubernetes.io/config.mirror": "x", "kubernetes.io/config.source": "file"});
+    for (pointer, value) in [
+        ("/request/userInfo/username", json!("system:node:n")),
+        ("/request/userInfo/groups", json!(["system:masters"])),
+        ("/request/object/metadata/annotations", mirror),
+        (
+            "/request/object/metadata/annotations",
+            json!({"floe.dev/verified": "true", "floe.dev/skip": "true"}),
+        ),
+        (
+            "/request/object/metadata/labels",
+            json!({"floe.dev/channel": "dev", "floe.dev/skip": "true"}),
+        ),
+        ("/request/object/metadata/ownerReferences", owner),
+        ("/request/object/metadata/namespace", json!("kube-system")),
+        (
+            "/request/object/metadata/deletionTimestamp",
+            json!("2026-01-05T10:00:00Z"),
+        ),
+        ("/request/namespace", json!("kube-system")),
+        ("/request/options", json!({"dryRun": ["All"]})),
+    ] {
+        let asked = with(create.clone(), pointer, value);
+        assert_denied(&answer(&gate, &asked).await, "reference-invalid");
+    }
+}

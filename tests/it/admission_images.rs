@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use floe::admission::{Caller, Coverage, Gate, PolicyState};
-use floe::policy::PolicySet;
+use floe::policy::{PolicyDocument, PolicySet, compile};
 use floe::source::layout::Layout;
+use floe::trust::Materials;
 use floe::verifier::{Limits, Verifier};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -20,6 +21,7 @@ const REPOSITORY: &str = "registry.example.com/app";
 
 struct Case {
     gate: Gate<Layout, Tokio>,
+    key: Key,
     signed: String,
     unsigned: String,
     signed_image: Image,
@@ -41,6 +43,7 @@ impl Case {
         gate.set_policies(ready(policies(&[("ci", &key)], Value::Null)));
         Self {
             gate,
+            key,
             signed: format!("{REPOSITORY}@{}", signed_image.digest),
             unsigned: format!("{REPOSITORY}@{}", unsigned.digest),
             signed_image,
@@ -164,4 +167,43 @@ async fn without_a_matching_policy_everything_is_refused() {
     let response = case.answer(&create(&[&case.signed])).await;
     assert!(message(&response).contains("no-policy-matches"));
     assert_eq!(response["auditAnnotations"]["codes"], "no-policy-matches");
+}
+
+#[tokio::test]
+async fn what_was_admitted_before_is_judged_by_the_policies_and_the_place_of_now() {
+    let case = Case::new();
+    let review = create(&[&case.signed]);
+    for _ in ["cold", "warm", "warm again"] {
+        assert_eq!(case.answer(&review).await["allowed"], true);
+    }
+    // Another key is trusted now.
+    let other = Key::generate(KeyKind::P256);
+    case.gate
+        .set_policies(ready(policies(&[("ci", &other)], Value::Null)));
+    for _ in ["first", "second"] {
+        let response = case.answer(&review).await;
+        assert!(message(&response).contains("signature-missing"));
+    }
+    // The old policy again, in one namespace only.
+    let document = json!({
+        "apiVersion": "floe.dev/v1",
+        "kind": "TrustPolicy",
+        "metadata": {"name": "shop"},
+        "spec": {
+            "match": {"namespaces": {"names": ["shop"]}},
+            "authorities": [{"name": "ci", "key": {"pem": case.key.pem()}}],
+        },
+    });
+    let document = PolicyDocument {
+        origin: "policy.yaml".into(),
+        text: document.to_string(),
+    };
+    let set = compile(&[document]).unwrap().bind(&Materials::default());
+    case.gate.set_policies(ready(set));
+    let elsewhere = with(review.clone(), "/request/namespace", json!("elsewhere"));
+    for _ in ["first", "second"] {
+        assert_eq!(case.answer(&review).await["allowed"], true);
+        let response = case.answer(&elsewhere).await;
+        assert!(message(&response).contains("no-policy-matches"));
+    }
 }

@@ -1,6 +1,9 @@
 //! The whole pipeline over a registry that counts, stalls and lies: what is
 //! asked, how often, what is kept, and what each answer is worth.
 
+mod answers;
+mod limits;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,18 +18,18 @@ use crate::support::authority::{Image, Key, KeyKind, RepositoryContents, raw_bun
 use crate::support::hostile::{Behaviour, Hostile};
 use crate::verifier::policies;
 
-const REPOSITORY: &str = "team/app";
+pub(crate) const REPOSITORY: &str = "team/app";
 
 type Engine = Verifier<Registry, Tokio>;
 
 /// A registry that serves `contents`.
-async fn serve(contents: &RepositoryContents) -> Hostile {
+pub(crate) async fn serve(contents: &RepositoryContents) -> Hostile {
     let registry = Hostile::start().await;
     fill(&registry, REPOSITORY, contents);
     registry
 }
 
-fn fill(registry: &Hostile, repository: &str, contents: &RepositoryContents) {
+pub(crate) fn fill(registry: &Hostile, repository: &str, contents: &RepositoryContents) {
     for bytes in contents.blobs.values() {
         registry.push_blob(bytes.clone());
     }
@@ -39,23 +42,28 @@ fn fill(registry: &Hostile, repository: &str, contents: &RepositoryContents) {
     }
 }
 
-fn engine_with(limits: Limits) -> Engine {
+pub(crate) fn engine_with(limits: Limits) -> Engine {
     let registry = Registry::new(Options::command_line()).expect("a client");
     Verifier::new(registry, Tokio, limits)
 }
 
-fn engine() -> Engine {
+pub(crate) fn engine() -> Engine {
     engine_with(Limits::default())
 }
 
-struct Asked {
+pub(crate) struct Asked {
     reference: Reference,
     policies: PolicySet,
     subject: Subject,
 }
 
 impl Asked {
-    fn new(registry: &Hostile, repository: &str, image: &Image, policies: PolicySet) -> Self {
+    pub(crate) fn new(
+        registry: &Hostile,
+        repository: &str,
+        image: &Image,
+        policies: PolicySet,
+    ) -> Self {
         let reference = format!("{}/{repository}@{}", registry.host(), image.digest);
         Self {
             reference: reference.parse().expect("a reference"),
@@ -76,29 +84,29 @@ impl Asked {
             .await
     }
 
-    async fn verify(&self, engine: &Engine) -> Verdict {
+    pub(crate) async fn verify(&self, engine: &Engine) -> Verdict {
         self.within(engine, Duration::from_secs(20)).await
     }
 }
 
-fn one_key(key: &Key) -> PolicySet {
+pub(crate) fn one_key(key: &Key) -> PolicySet {
     policies(&[("ci", key)], serde_json::Value::Null)
 }
 
-fn codes(verdict: &Verdict) -> Vec<&'static str> {
+pub(crate) fn codes(verdict: &Verdict) -> Vec<&'static str> {
     let mut codes: Vec<_> = verdict.all_findings().map(|f| f.code.as_str()).collect();
     codes.sort_unstable();
     codes.dedup();
     codes
 }
 
-fn assert_inconclusive(verdict: &Verdict, expected: &[&str]) {
+pub(crate) fn assert_inconclusive(verdict: &Verdict, expected: &[&str]) {
     assert_eq!(verdict.decision(), Decision::Deny, "{verdict:?}");
     assert!(verdict.is_inconclusive(), "{verdict:?}");
     assert_eq!(codes(verdict), expected, "{verdict:?}");
 }
 
-fn signed(key: &Key) -> (RepositoryContents, Image) {
+pub(crate) fn signed(key: &Key) -> (RepositoryContents, Image) {
     let mut contents = RepositoryContents::new();
     let image = contents.image("v1");
     contents.sign_bundle(&image, key);
@@ -406,44 +414,6 @@ async fn bytes_that_are_not_the_ones_asked_for_are_an_obstacle() {
     let asked = Asked::new(&registry, REPOSITORY, &image, one_key(&key));
     let verdict = asked.verify(&engine()).await;
     assert_inconclusive(&verdict, &["content-digest-mismatch"]);
-}
-
-#[tokio::test]
-async fn more_referrers_than_are_read_are_an_obstacle_that_names_the_cure() {
-    let key = Key::generate(KeyKind::P256);
-    let mut contents = RepositoryContents::new();
-    let image = contents.image("v1");
-    for number in 0..6 {
-        contents.attach(&image, &raw_bundle(format!("{{\"number\":{number}}}")));
-    }
-    let registry = serve(&contents).await;
-    let limits = |max_referrers, max_candidates| Limits {
-        max_referrers,
-        max_candidates,
-        ..Limits::default()
-    };
-    let asked = Asked::new(&registry, REPOSITORY, &image, one_key(&key));
-    for (limits, code) in [
-        (limits(4, 64), "too-many-referrers"),
-        (limits(100, 4), "too-many-documents"),
-    ] {
-        let verdict = asked.verify(&engine_with(limits)).await;
-        assert_eq!(codes(&verdict), [code, "document-malformed"].sorted());
-        assert!(verdict.is_inconclusive(), "{verdict:?}");
-    }
-    let verdict = asked.verify(&engine()).await;
-    assert_eq!(codes(&verdict), ["document-malformed", "signature-missing"]);
-}
-
-trait Sorted {
-    fn sorted(self) -> Self;
-}
-
-impl<const N: usize> Sorted for [&str; N] {
-    fn sorted(mut self) -> Self {
-        self.sort_unstable();
-        self
-    }
 }
 
 #[tokio::test]

@@ -10,10 +10,14 @@ mod admission;
 mod admission_images;
 mod architecture;
 #[cfg(feature = "webhook")]
+mod canary;
+#[cfg(feature = "webhook")]
 mod cli;
 #[cfg(feature = "webhook")]
 mod documentation;
 mod establish;
+#[cfg(feature = "webhook")]
+mod floods;
 #[cfg(feature = "webhook")]
 mod gather;
 mod layout;
@@ -22,6 +26,7 @@ mod policy;
 mod reasons;
 #[cfg(feature = "webhook")]
 mod registry;
+mod rules;
 #[cfg(feature = "webhook")]
 mod samples;
 mod support;

@@ -460,7 +460,7 @@ async fn each_review_leaves_one_record_and_counts_once() {
     assert_eq!(lines[0]["namespace"], "shop");
     assert_eq!(lines[0]["user"], "alice");
     assert_eq!(lines[0]["imageCount"], 5);
-    assert_eq!(lines[0]["images"][0]["image"], "X INIT");
+    assert_eq!(lines[0]["verdicts"][0]["images"][0], "X INIT");
     assert_eq!(lines[3]["decision"], "allow");
     let (_, metrics) = get(&client, &server, "/metrics").await;
     for line in [

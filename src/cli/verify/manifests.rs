@@ -177,6 +177,6 @@ fn texts(path: &Path) -> Result<Vec<(String, String)>, Stop> {
     }
     found
         .into_iter()
-        .map(|file| Ok((file.display().to_string(), files::text(&file)?)))
+        .map(|file| Ok((file.display().to_string(), files::regular_text(&file)?)))
         .collect()
 }

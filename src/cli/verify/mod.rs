@@ -46,7 +46,9 @@ pub(super) fn run(arguments: &VerifyArguments) -> Result<Exit, Stop> {
         Some(path) => Work::Review(review::read(path, namespace, channels.clone(), now)?),
         None => {
             let images = images(arguments, &mut uncovered)?;
-            if images.is_empty() && uncovered.is_empty() {
+            // Objects that were passed over on request are no image either: who
+            // called this expects something to be verified.
+            if images.is_empty() && uncovered.iter().all(|object| object.allowed) {
                 return Err(Stop::usage(
                     "nothing to verify: the manifests name no image",
                 ));

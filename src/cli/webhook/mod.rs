@@ -158,6 +158,8 @@ fn serving(
     let mut names: Vec<_> = ["localhost", "127.0.0.1", "::1"].map(String::from).into();
     names.extend(arguments.tls_name.iter().cloned());
     let poll = Box::new(move || policies.poll());
+    let mut names: Vec<_> = ["localhost", "127.0.0.1", "::1"].map(String::from).into();
+    names.extend(arguments.tls_name.iter().cloned());
     ServeOptions {
         records: Some((log, format)),
         ..ServeOptions::from_settings(settings, names, arguments.ca_out.clone(), poll)

@@ -13,7 +13,9 @@ use crate::verdict::NoMatch;
 
 /// Looks at files and folders of policies, and says when something has changed.
 pub(super) struct Poll {
-    paths: Vec<PathBuf>,
+    files: Vec<PathBuf>,
+    /// What was a folder at the start: where it is gone, it is missed.
+    folders: Vec<PathBuf>,
     no_match: NoMatch,
     store: Store,
     /// What compiled at the start, until the first poll takes it.
@@ -36,8 +38,10 @@ impl Poll {
         let documents = policies::documents(paths)?;
         let (store, compiled) =
             Store::start(&documents).map_err(|problems| policies::not_compiling(&problems))?;
+        let (folders, files) = paths.iter().cloned().partition(|path| path.is_dir());
         Ok(Self {
-            paths: paths.to_vec(),
+            files,
+            folders,
             no_match,
             store,
             first: Some(compiled),
@@ -86,21 +90,21 @@ impl Poll {
             complete: true,
             ..Reading::default()
         };
-        for path in &self.paths {
-            let found = if path.is_dir() {
-                files::manifests(path)
-            } else {
-                Ok(vec![path.clone()])
-            };
-            let Ok(found) = found else {
-                reading.complete = false;
-                continue;
-            };
-            for origin in found {
-                match files::text(&origin) {
-                    Ok(text) => reading.documents.push(PolicyDocument { origin, text }),
-                    Err(why) => reading.unreadable.push((origin, why.to_string())),
+        let mut found = self.files.clone();
+        for folder in &self.folders {
+            match files::manifests(folder) {
+                Ok(manifests) if !manifests.is_empty() => found.extend(manifests),
+                Ok(_) => reading.missing.push(folder.clone()),
+                Err(_) => {
+                    reading.complete = false;
+                    reading.missing.push(folder.clone());
                 }
+            }
+        }
+        for origin in found {
+            match files::regular_text(&origin) {
+                Ok(text) => reading.documents.push(PolicyDocument { origin, text }),
+                Err(why) => reading.unreadable.push((origin, why.to_string())),
             }
         }
         reading
@@ -190,10 +194,66 @@ mod tests {
         std::fs::write(&file, GOOD).expect("written");
         assert_eq!(broken(&ready(poll.poll()).expect("a change")).len(), 0);
         std::fs::remove_dir_all(&policies).expect("removed");
-        let gone = poll.poll();
-        if let Some(gone) = ready(gone) {
-            assert!(!broken(&gone).is_empty(), "nothing may be admitted by this");
+        let gone = ready(poll.poll()).expect("a change");
+        assert_eq!(broken(&gone), ["policies-missing"]);
+        std::fs::create_dir(&policies).expect("a folder");
+        std::fs::write(&file, GOOD).expect("written");
+        assert_eq!(broken(&ready(poll.poll()).expect("a change")).len(), 0);
+    }
+
+    #[test]
+    fn one_of_several_folders_that_becomes_empty_or_is_gone_denies_all_the_same() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (base, team) = (folder.path().join("base"), folder.path().join("team"));
+        for (folder, name) in [(&base, "base"), (&team, "team")] {
+            std::fs::create_dir(folder).expect("a folder");
+            let text = GOOD.replace("pinned", name);
+            std::fs::write(folder.join("a.yaml"), text).expect("written");
         }
+        let file = base.join("a.yaml");
+        let text = std::fs::read_to_string(&file).expect("read");
+        let mut poll = Poll::start(&[base.clone(), team], NoMatch::Deny).expect("it compiles");
+        assert_eq!(ready(poll.poll()).expect("a change").policies().len(), 2);
+        std::fs::remove_file(&file).expect("removed");
+        let empty = ready(poll.poll()).expect("a change");
+        assert_eq!(broken(&empty), ["policies-missing"]);
+        std::fs::remove_dir(&base).expect("removed");
+        let gone = ready(poll.poll());
+        assert_eq!(broken(&gone.unwrap_or(empty)), ["policies-missing"]);
+        assert_eq!(poll.reported.len(), 1);
+        // Emptied on purpose, it demands nothing.
+        std::fs::create_dir(&base).expect("a folder");
+        let list = "apiVersion: floe.dev/v1\nkind: TrustPolicyList\nitems: []\n";
+        std::fs::write(&file, list).expect("written");
+        let emptied = ready(poll.poll()).expect("a change");
+        assert_eq!((emptied.policies().len(), broken(&emptied).len()), (1, 0));
+        std::fs::write(&file, text).expect("written");
+        assert_eq!(ready(poll.poll()).expect("a change").policies().len(), 2);
+    }
+
+    #[test]
+    fn a_pipe_in_a_folder_is_refused_and_never_waited_for() {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("a.yaml"), GOOD).expect("written");
+        let paths = [folder.path().to_owned()];
+        let mut poll = Poll::start(&paths, NoMatch::Deny).expect("it compiles");
+        assert!(ready(poll.poll()).is_some());
+        let made = std::process::Command::new("mkfifo")
+            .arg(folder.path().join("b.yaml"))
+            .status()
+            .expect("mkfifo");
+        assert!(made.success());
+        let with = ready(poll.poll()).expect("a change");
+        assert_eq!(broken(&with), ["policy-invalid"]);
+        assert!(
+            poll.reported[0].to_string().contains("not a regular file"),
+            "{:?}",
+            poll.reported
+        );
+        let Err(Stop::Failed(error)) = Poll::start(&paths, NoMatch::Deny) else {
+            panic!("it starts");
+        };
+        assert!(format!("{error:#}").contains("not a regular file"));
     }
 
     #[test]

@@ -252,6 +252,14 @@ fn each_thing_that_is_wrong_is_named_at_its_path() {
             "spec.authorities[0].key.env",
         ),
         (
+            "{match: {}, authorities: [{name: a, key: {file: '-----BEGIN KEY-----'}}]}".to_owned(),
+            "spec.authorities[0].key.file",
+        ),
+        (
+            r#"{match: {}, authorities: [{name: a, key: {file: "a\nb"}}]}"#.to_owned(),
+            "spec.authorities[0].key.file",
+        ),
+        (
             "{match: {}, authorities: [{name: a, key: {pem: x}}]}".to_owned(),
             "spec.authorities[0].key.pem",
         ),

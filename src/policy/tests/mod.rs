@@ -6,3 +6,4 @@ mod documents;
 mod patterns;
 mod reloading;
 mod selecting;
+mod weaker;

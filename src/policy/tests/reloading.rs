@@ -23,6 +23,7 @@ fn folder(files: &[(&str, &str)]) -> Reading {
             })
             .collect(),
         unreadable: Vec::new(),
+        missing: Vec::new(),
         complete: true,
     }
 }
@@ -159,6 +160,21 @@ fn an_empty_or_unreadable_folder_denies_everything() {
 }
 
 #[test]
+fn a_file_that_is_cut_to_nothing_beside_others_keeps_its_last_good_text() {
+    for blank in ["", "\n", "# soon\n", "---\n"] {
+        let mut store = started();
+        let b = policy("b", "{}");
+        let reloaded = store.reload(&folder(&[("a.yaml", blank), ("b.yaml", &b)]));
+        assert_eq!(applying(&reloaded, "x.example/x"), ["a", "b"], "{blank:?}");
+        assert_eq!(reloaded.problems[0].origin, "a.yaml");
+        let list = "apiVersion: floe.dev/v1\nkind: TrustPolicyList\nitems: []\n";
+        let reloaded = store.reload(&folder(&[("a.yaml", list), ("b.yaml", &b)]));
+        assert_eq!(applying(&reloaded, "x.example/x"), ["b"]);
+        assert_eq!(reloaded.problems, []);
+    }
+}
+
+#[test]
 fn a_new_file_never_takes_the_name_of_a_policy_in_force() {
     let mut store = started();
     let (a, b) = (policy("a", "{}"), policy("b", "{}"));
@@ -187,4 +203,39 @@ fn the_hash_in_force_follows_the_text_and_nothing_else() {
     let changed = hash(store.reload(&folder(&[("a.yaml", &other), ("b.yaml", &b)])));
     assert_eq!(same, comment);
     assert_ne!(same, changed);
+}
+
+#[test]
+fn a_folder_without_a_policy_denies_beside_others_that_have_some() {
+    let mut store = started();
+    let (a, b) = (policy("a", "{}"), policy("b", "{}"));
+    let mut reading = folder(&[("a.yaml", &a), ("b.yaml", &b)]);
+    reading.missing.push("base".into());
+    let reloaded = store.reload(&reading);
+    assert_eq!(
+        applying(&reloaded, "x.example/x"),
+        ["a", "b", "base policies-missing"]
+    );
+    assert_eq!(reloaded.problems.len(), 1);
+    reading.missing.clear();
+    let reloaded = store.reload(&reading);
+    assert_eq!(applying(&reloaded, "x.example/x"), ["a", "b"]);
+}
+
+#[test]
+fn a_file_that_is_emptied_keeps_its_last_good_text() {
+    for text in ["", "\n", "# all gone\n", "---\n---\n", "null\n"] {
+        let mut store = started();
+        let b = policy("b", "{}");
+        let reloaded = store.reload(&folder(&[("a.yaml", text), ("b.yaml", &b)]));
+        assert_eq!(applying(&reloaded, "x.example/x"), ["a", "b"], "{text:?}");
+        assert_eq!(reloaded.problems.len(), 1, "{text:?}");
+        let problems = Store::start(&folder(&[("a.yaml", text)]).documents);
+        assert_eq!(problems.expect_err("empty").len(), 1, "{text:?}");
+    }
+    // Emptied on purpose, it is.
+    let list = "apiVersion: floe.dev/v1\nkind: TrustPolicyList\nitems: []\n";
+    let b = policy("b", "{}");
+    let reloaded = started().reload(&folder(&[("a.yaml", list), ("b.yaml", &b)]));
+    assert_eq!(applying(&reloaded, "x.example/x"), ["b"]);
 }

@@ -136,6 +136,7 @@ fn json(text: &str) -> Option<Vec<YamlDocument>> {
 }
 
 fn yaml(text: &str) -> Result<Vec<YamlDocument>, YamlError> {
+    lines(text)?;
     let options = serde_saphyr::options! {
         budget: serde_saphyr::budget! {
             max_depth: MAX_DEPTH,
@@ -164,6 +165,44 @@ fn yaml(text: &str) -> Result<Vec<YamlDocument>, YamlError> {
                 .collect()
         })
         .map_err(|error| named(&error))
+}
+
+/// Where lines and documents end, `kubectl` and YAML 1.2 do not always agree,
+/// so that one of them could see an object where the other sees a comment or a
+/// text. Such places are refused.
+fn lines(text: &str) -> Result<(), YamlError> {
+    let refused = |line: usize, detail: String| {
+        Err(YamlError::Syntax {
+            line: line as u64,
+            detail,
+        })
+    };
+    for (line, text) in (1..).zip(text.split('\n')) {
+        let text = text.strip_suffix('\r').unwrap_or(text);
+        // YAML 1.1, which `kubectl` reads, has more line breaks than YAML 1.2.
+        let breaks = |c: char| matches!(c, '\r' | '\u{85}' | '\u{2028}' | '\u{2029}');
+        if let Some(found) = text.chars().find(|c| breaks(*c)) {
+            let code = u32::from(found);
+            return refused(
+                line,
+                format!("U+{code:04X} ends a line for some readers only; write it as an escape"),
+            );
+        }
+        // `kubectl` takes `---#` for the end of a document, where YAML has the
+        // beginning of a word, and refuses the rest.
+        if let Some(rest) = text.strip_prefix("---") {
+            let comment = rest.starts_with([' ', '\t']) && rest.trim_start().starts_with('#');
+            if !rest.trim().is_empty() && !comment {
+                return refused(
+                    line,
+                    "nothing but a comment, after a space, may follow `---` at the beginning of \
+                     a line"
+                        .to_owned(),
+                );
+            }
+        }
+    }
+    Ok(())
 }
 
 fn named(error: &serde_saphyr::Error) -> YamlError {

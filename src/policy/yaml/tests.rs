@@ -46,6 +46,40 @@ fn merge_keys_are_refused_because_kubectl_lets_them_override_what_was_written() 
 }
 
 #[test]
+fn what_ends_a_line_or_a_document_for_kubectl_only_is_refused() {
+    // Each was read by kubectl 1.37 as more objects or containers than are
+    // there by YAML 1.2.
+    for (text, at, part) in [
+        ("a: 1\n---#x: |\n  kind: Pod\n", 2, "follow `---`"),
+        ("a: 1\n---x: |\n  kind: Pod\n", 2, "follow `---`"),
+        ("--- {a: 1}\n", 1, "follow `---`"),
+        ("--- |\n  a: 1\n", 1, "follow `---`"),
+        ("--- #\ra: |\n  kind: Pod\n", 1, "U+000D"),
+        ("a:\n- 1\n# x\u{2028}- 2\n", 3, "U+2028"),
+        ("a:\n- 1\n# x\u{2029}- 2\n", 3, "U+2029"),
+        ("a:\n- 1\n# x\u{85}- 2\n", 3, "U+0085"),
+    ] {
+        match documents(text) {
+            Err(YamlError::Syntax { line, detail }) => {
+                assert_eq!(line, at, "{text:?}");
+                assert!(detail.contains(part), "{text:?}: {detail}");
+            }
+            other => panic!("{text:?}: {other:?}"),
+        }
+    }
+    let good = "---\r\na: 1\r\n--- # second\nb: |\n  ---x\n---\t# third\n---  \nc: \"\\u2028\"";
+    assert_eq!(
+        values(good),
+        [
+            json!({"a": 1}),
+            json!({"b": "---x\n"}),
+            json!({"c": "\u{2028}"})
+        ]
+    );
+    assert_eq!(values("{\"a\": \"\u{2028}\"}"), [json!({"a": "\u{2028}"})]);
+}
+
+#[test]
 fn keys_that_are_not_strings_are_refused() {
     for (text, found) in [
         ("1: 2", "the number 1"),

@@ -5,10 +5,14 @@
 //! reaches a resolver and is checked by whoever sends the request.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::error::Error;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs as _};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
+use quick_cache::sync::Cache;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use tokio::sync::Semaphore;
 
 /// What kind of network an address is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,25 +106,96 @@ impl Rule {
 #[error("the host is on an address that is not allowed")]
 pub(super) struct AddressRefused;
 
+/// Names that are being looked up at once, each on a thread that cannot be
+/// called back: whoever names a registry can have a name server that never
+/// answers. The runtime has 512 such threads and needs some for policies.
+const LOOKUPS: usize = 256;
+/// How long an answer is used again, so that names in use do not wait behind
+/// names that hang.
+const ANSWER_LIFETIME: Duration = Duration::from_secs(30);
+
+/// Answers kept: one for each registry in use.
+const ANSWERS: usize = 1_000;
+
+/// The addresses of a name, and until when they are used again.
+type Answer = (Arc<[IpAddr]>, Instant);
+
+type Lookup = fn(&str) -> std::io::Result<Vec<IpAddr>>;
+
+/// The system's resolver, within bounds. Cheap to clone; clones share them.
+#[derive(Debug, Clone)]
+pub(super) struct Lookups {
+    places: Arc<Semaphore>,
+    known: Arc<Cache<String, Answer>>,
+    lookup: Lookup,
+}
+
+impl Lookups {
+    pub(super) fn new() -> Self {
+        Self::with(LOOKUPS, |host| {
+            let found = (host, 0).to_socket_addrs()?;
+            Ok(found.map(|address| address.ip()).collect())
+        })
+    }
+
+    fn with(places: usize, lookup: Lookup) -> Self {
+        Self {
+            places: Arc::new(Semaphore::new(places)),
+            known: Arc::new(Cache::new(ANSWERS)),
+            lookup,
+        }
+    }
+
+    /// What was answered not long ago.
+    fn known(&self, host: &str) -> Option<Arc<[IpAddr]>> {
+        let (known, until) = self.known.get(host)?;
+        (Instant::now() < until).then_some(known)
+    }
+
+    async fn get(&self, host: &str) -> Result<Arc<[IpAddr]>, Box<dyn Error + Send + Sync>> {
+        if let Some(known) = self.known(host) {
+            return Ok(known);
+        }
+        let place = Arc::clone(&self.places).acquire_owned().await?;
+        // Somebody may have asked while this waited.
+        if let Some(known) = self.known(host) {
+            return Ok(known);
+        }
+        let (lookup, name) = (self.lookup, host.to_owned());
+        let found = tokio::task::spawn_blocking(move || {
+            // Until the thread is free, not until the caller has left.
+            let _place = place;
+            lookup(&name)
+        })
+        .await??;
+        let found: Arc<[IpAddr]> = found.into();
+        if !found.is_empty() {
+            let until = Instant::now() + ANSWER_LIFETIME;
+            let answer = (Arc::clone(&found), until);
+            self.known.insert(host.to_owned(), answer);
+        }
+        Ok(found)
+    }
+}
+
 /// A resolver that returns only addresses that its rule allows.
 #[derive(Debug)]
 pub(super) struct CheckedResolver {
     pub(super) rule: Rule,
     pub(super) fixed: Arc<BTreeMap<String, Vec<IpAddr>>>,
+    pub(super) lookups: Lookups,
 }
 
 impl Resolve for CheckedResolver {
     fn resolve(&self, name: Name) -> Resolving {
         let rule = self.rule.clone();
         let fixed = self.fixed.get(name.as_str()).cloned();
+        let lookups = self.lookups.clone();
         Box::pin(async move {
             let host = name.as_str();
-            let found: Vec<IpAddr> = match fixed {
-                Some(addresses) => addresses,
-                None => tokio::net::lookup_host((host, 0))
-                    .await?
-                    .map(|address| address.ip())
-                    .collect(),
+            let found: Arc<[IpAddr]> = match fixed {
+                Some(addresses) => addresses.into(),
+                None => lookups.get(host).await?,
             };
             let allowed: Vec<SocketAddr> = found
                 .iter()
@@ -182,6 +257,7 @@ mod tests {
         let resolver = CheckedResolver {
             rule,
             fixed: Arc::new(BTreeMap::from([(host.to_owned(), fixed.collect())])),
+            lookups: Lookups::new(),
         };
         let name = host.parse().expect("a name");
         match runtime.block_on(resolver.resolve(name)) {
@@ -223,5 +299,36 @@ mod tests {
             addresses(rule(), "here.example", &["127.0.0.1"]),
             Ok(vec!["127.0.0.1".into()])
         );
+    }
+
+    #[tokio::test]
+    async fn names_that_hang_take_their_places_and_hold_up_no_name_in_use() {
+        use std::sync::{Condvar, Mutex};
+
+        static DONE: (Mutex<bool>, Condvar) = (Mutex::new(false), Condvar::new());
+        let lookups = Lookups::with(2, |host| {
+            if host.starts_with("slow") {
+                let done = DONE.0.lock().expect("not poisoned");
+                let _done = DONE.1.wait_while(done, |done| !*done);
+            }
+            Ok(vec![IpAddr::from([192, 0, 2, 1])])
+        });
+        let found = |host: &'static str| {
+            let lookups = lookups.clone();
+            async move { lookups.get(host).await.is_ok() }
+        };
+        assert!(found("good.example").await);
+        for host in ["slow1.example", "slow2.example"] {
+            // Whoever asks leaves at once, the thread does not.
+            let mut asking = std::pin::pin!(found(host));
+            assert!(futures_util::poll!(asking.as_mut()).is_pending());
+        }
+        assert_eq!(lookups.places.available_permits(), 0);
+        assert!(found("good.example").await);
+        let mut other = std::pin::pin!(found("other.example"));
+        assert!(futures_util::poll!(other.as_mut()).is_pending());
+        *DONE.0.lock().expect("not poisoned") = true;
+        DONE.1.notify_all();
+        assert!(other.await);
     }
 }

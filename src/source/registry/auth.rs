@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use moka::sync::Cache;
+use quick_cache::sync::Cache;
 use reqwest::header::HeaderValue;
 use reqwest::{Method, StatusCode, Url};
 
@@ -31,7 +31,9 @@ const DEFAULT_LIFETIME: u64 = 60;
 /// How long the answer of a credential helper is kept.
 const HELPER_LIFETIME: Duration = Duration::from_secs(300);
 /// Tokens kept: one for each repository in use.
-const MAX_GRANTS: u64 = 2_000;
+const MAX_GRANTS: usize = 2_000;
+/// Answers of credential helpers kept: one for each registry in use.
+const MAX_HELPED: usize = 256;
 
 /// The value of an `Authorization` header, until it expires.
 #[derive(Clone)]
@@ -70,6 +72,13 @@ pub(super) struct Auth {
 
 type HelperKey = (PathBuf, String);
 
+/// What a credential helper answered: `None` that it has nothing.
+#[derive(Debug, Clone)]
+struct Helped {
+    credential: Option<Credential>,
+    until: Instant,
+}
+
 #[derive(Debug)]
 struct Inner {
     http: Arc<Http>,
@@ -80,7 +89,7 @@ struct Inner {
     /// How each registry asks for credentials, learnt from its last 401.
     learnt: Cache<Registry, Challenge>,
     flights: Flights<(Repository, Challenge), Grant>,
-    helped: Cache<HelperKey, Option<Credential>>,
+    helped: Cache<HelperKey, Helped>,
     helping: Flights<HelperKey, Option<Credential>>,
 }
 
@@ -95,10 +104,7 @@ impl Auth {
                 grants: Cache::new(MAX_GRANTS),
                 learnt: Cache::new(MAX_GRANTS),
                 flights: Flights::default(),
-                helped: Cache::builder()
-                    .max_capacity(256)
-                    .time_to_live(HELPER_LIFETIME)
-                    .build(),
+                helped: Cache::new(MAX_HELPED),
                 helping: Flights::default(),
             }),
         }
@@ -133,7 +139,7 @@ impl Auth {
             .await;
         if result.is_err() {
             // The registry may have another token service by now.
-            self.inner.learnt.invalidate(registry);
+            self.inner.learnt.remove(registry);
         }
         result.map(Some)
     }
@@ -198,8 +204,14 @@ impl Inner {
         }
     }
 
+    /// What a helper answered not long ago.
+    fn helped(&self, key: &HelperKey) -> Option<Option<Credential>> {
+        let helped = self.helped.get(key)?;
+        (Instant::now() < helped.until).then_some(helped.credential)
+    }
+
     async fn credential(
-        &self,
+        self: &Arc<Self>,
         provider: &Provider,
         deadline: Instant,
     ) -> Result<Option<Credential>, SourceError> {
@@ -209,15 +221,19 @@ impl Inner {
             Provider::Helper(helper) => helper.clone(),
         };
         let key = (helper.program.clone(), helper.server.clone());
-        if let Some(known) = self.helped.get(&key) {
+        if let Some(known) = self.helped(&key) {
             return Ok(known);
         }
-        let landed = || self.helped.get(&key);
+        let landed = || self.helped(&key);
         let work = || {
-            let (helped, key) = (self.helped.clone(), key.clone());
+            let (inner, key) = (Arc::clone(self), key.clone());
             async move {
                 let credential = helper.get().await?;
-                helped.insert(key, credential.clone());
+                let helped = Helped {
+                    credential: credential.clone(),
+                    until: Instant::now() + HELPER_LIFETIME,
+                };
+                inner.helped.insert(key, helped);
                 Ok(credential)
             }
         };
@@ -225,7 +241,7 @@ impl Inner {
     }
 
     async fn obtain(
-        &self,
+        self: &Arc<Self>,
         repository: &Repository,
         challenge: &Challenge,
         deadline: Instant,
@@ -270,7 +286,7 @@ impl Inner {
                     (&result, &provider)
                 {
                     let key = (helper.program.clone(), helper.server.clone());
-                    self.helped.invalidate(&key);
+                    self.helped.remove(&key);
                 }
                 return result;
             }

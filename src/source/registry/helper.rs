@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::Command;
+use tokio::sync::Semaphore;
 
 use super::{Credential, Secret};
 use crate::source::SourceError;
@@ -15,6 +16,10 @@ const MAX_OUTPUT: u64 = 64 * 1024;
 /// Helpers that ask a cloud need a second or two; one that waits for a person
 /// will never answer here.
 const PATIENCE: Duration = Duration::from_secs(8);
+/// Helpers that run at once. Whoever names an image chooses the registry, and a
+/// helper that stands for all of them is started for each.
+const RUNNING: usize = 16;
+static PLACES: Semaphore = Semaphore::const_new(RUNNING);
 /// The user name by which a helper says that the secret is a refresh token.
 const IDENTITY: &str = "<token>";
 
@@ -47,6 +52,7 @@ impl Helper {
             detail: format!("credential helper {name} {what}"),
         };
         let run = async {
+            let _place = PLACES.acquire().await;
             let mut child = Command::new(&self.program)
                 .arg("get")
                 .stdin(Stdio::piped())
@@ -100,5 +106,44 @@ impl Helper {
                 password: secret,
             }
         }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use futures_util::future::join_all;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn no_more_helpers_run_at_once_than_there_are_places() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let program = folder.path().join("helper");
+        let running = folder.path().join("running");
+        std::fs::create_dir(&running).expect("a folder");
+        // Each says how many there are, itself included.
+        let script = format!(
+            "#!/bin/sh\nread server\ncd {}\ntouch $$\nset -- *\nsleep 0.05\nrm $$\n\
+             echo \"{{\\\"Username\\\":\\\"$#\\\",\\\"Secret\\\":\\\"x\\\"}}\"\n",
+            running.display()
+        );
+        std::fs::write(&program, script).expect("written");
+        let mode = std::fs::Permissions::from_mode(0o755);
+        std::fs::set_permissions(&program, mode).expect("executable");
+        let helpers: Vec<_> = (0..3 * RUNNING)
+            .map(|number| Helper {
+                program: program.clone(),
+                server: format!("{number}.example"),
+            })
+            .collect();
+        for found in join_all(helpers.iter().map(Helper::get)).await {
+            let Ok(Some(Credential::Password { username, .. })) = found else {
+                panic!("{found:?}");
+            };
+            let others: usize = username.parse().expect("a number");
+            assert!((1..=RUNNING).contains(&others), "{others}");
+        }
     }
 }

@@ -11,7 +11,7 @@ use reqwest::header::{
 };
 use reqwest::{Client, Method, Response, Url};
 
-use super::address::{AddressRefused, CheckedResolver, Rule};
+use super::address::{AddressRefused, CheckedResolver, Lookups, Rule};
 use super::answer::{Answer, drain};
 use super::options::{HostOptions, Limits, Loopback, Options, RegistryError};
 use super::tls;
@@ -25,9 +25,13 @@ const MAX_HOPS: usize = 5;
 /// connection is used again without a new look at its address.
 #[derive(Debug)]
 pub(super) struct Http {
-    /// Registries themselves.
+    /// Registries themselves, where the configuration names them.
     home: Client,
     home_rule: Rule,
+    /// Registries that it does not name: another port of a machine that it
+    /// names is another registry.
+    stranger: Client,
+    stranger_rule: Rule,
     /// Where registries lead.
     elsewhere: Client,
     /// Registries with their own certificate authorities.
@@ -87,6 +91,7 @@ pub(super) enum Place {
 impl Http {
     pub(super) fn new(options: &Options) -> Result<Self, RegistryError> {
         let fixed = Arc::new(options.addresses.clone());
+        let lookups = Lookups::new();
         let home_rule = match options.loopback {
             Loopback::PlainHttp => Rule::Anywhere,
             Loopback::Configured => {
@@ -98,11 +103,16 @@ impl Http {
                 Rule::NotHere(Arc::new(names))
             }
         };
+        let stranger_rule = match options.loopback {
+            Loopback::PlainHttp => Rule::Anywhere,
+            Loopback::Configured => Rule::NotHere(Arc::default()),
+        };
         let common = tls::config(&tls::roots(&options.roots)?)?;
         let client = |rule: &Rule, tls: &rustls::ClientConfig| {
             let resolver = CheckedResolver {
                 rule: rule.clone(),
                 fixed: Arc::clone(&fixed),
+                lookups: lookups.clone(),
             };
             client(&options.limits, resolver, tls.clone())
         };
@@ -117,6 +127,8 @@ impl Http {
         }
         Ok(Self {
             home: client(&home_rule, &common)?,
+            stranger: client(&stranger_rule, &common)?,
+            stranger_rule,
             elsewhere: client(&Rule::PublicOnly, &common)?,
             named: client(&Rule::Anywhere, &common)?,
             own,
@@ -251,6 +263,9 @@ impl Http {
         let host = url.host_str().unwrap_or_default();
         let bare = host.trim_start_matches('[').trim_end_matches(']');
         let (client, rule) = match place {
+            Place::Own if !self.hosts.contains_key(registry) => {
+                (&self.stranger, &self.stranger_rule)
+            }
             Place::Own => (
                 self.own.get(registry).unwrap_or(&self.home),
                 &self.home_rule,
@@ -267,8 +282,11 @@ impl Http {
             Place::Elsewhere => (&self.elsewhere, &Rule::PublicOnly),
         };
         let literal = bare.parse::<IpAddr>();
-        let here =
-            is_loopback(host) && matches!(rule, Rule::NotHere(names) if !names.contains(bare));
+        // Another port of this machine is another service than the one that was
+        // configured.
+        let unknown = place == Place::Own && !self.hosts.contains_key(registry);
+        let here = is_loopback(host)
+            && matches!(rule, Rule::NotHere(names) if unknown || !names.contains(bare));
         if here || literal.is_ok_and(|address| !rule.allows(bare, address)) {
             return Err(refused_address(registry, host, place));
         }

@@ -81,8 +81,10 @@ pub(super) fn spki(der: &[u8]) -> Result<KeyKind, KeyError> {
                 _ => Err(KeyError::Invalid(kind.as_str())),
             }
         }
-        ED25519 if parameters.is_none() && bits.len() == 32 => Ok(KeyKind::Ed25519),
-        ED25519 => Err(KeyError::Der),
+        ED25519 => match <[u8; 32]>::try_from(bits) {
+            Ok(point) if parameters.is_none() => ed25519(point),
+            _ => Err(KeyError::Der),
+        },
         RSA => {
             if !parameters.is_some_and(|p| p.is_null()) {
                 return Err(KeyError::Der);
@@ -90,6 +92,41 @@ pub(super) fn spki(der: &[u8]) -> Result<KeyKind, KeyError> {
             rsa(bits)
         }
         other => Err(KeyError::Algorithm(other.to_string())),
+    }
+}
+
+/// Checks the point of an Ed25519 key (RFC 8032, section 5.1.2), which the
+/// library takes as it is.
+///
+/// Under a point of small order anybody can write a signature of anything, and
+/// a coordinate that is not reduced is a second encoding of a key.
+fn ed25519(mut point: [u8; 32]) -> Result<KeyKind, KeyError> {
+    /// The y coordinates of the points of order 8. Those of smaller order have
+    /// 0, 1 and -1.
+    const ORDER_8: [[u8; 32]; 2] = [
+        [
+            0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10,
+            0x67, 0x0f, 0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77,
+            0x92, 0xac, 0x03, 0x7a,
+        ],
+        [
+            0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef,
+            0x98, 0xf0, 0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88,
+            0x6d, 0x53, 0xfc, 0x05,
+        ],
+    ];
+    // The highest bit is the sign of x.
+    point[31] &= 0x7f;
+    let [low, middle @ .., high] = &point;
+    // The prime is 2^255 - 19, in which only the lowest byte is not full.
+    let top = *high == 0x7f && middle.iter().all(|b| *b == 0xff);
+    let (not_reduced, minus_one) = (top && *low >= 0xed, top && *low == 0xec);
+    let zero_or_one = *low <= 1 && *high == 0 && middle.iter().all(|b| *b == 0);
+    let order_8 = ORDER_8.contains(&point);
+    if not_reduced || minus_one || zero_or_one || order_8 {
+        Err(KeyError::Invalid(KeyKind::Ed25519.as_str()))
+    } else {
+        Ok(KeyKind::Ed25519)
     }
 }
 

@@ -235,3 +235,78 @@ fn ed25519_has_no_parameters() {
     );
     assert_eq!(PublicKey::from_spki(&with(&[5, 0])), Err(KeyError::Der));
 }
+
+/// An Ed25519 key with this encoding of its point.
+fn ed25519(point: [u8; 32]) -> Vec<u8> {
+    let oid = [6, 3, 0x2b, 0x65, 0x70];
+    element(
+        0x30,
+        &[&element(0x30, &[&oid]), &element(3, &[&[0], &point])],
+    )
+}
+
+#[test]
+fn an_ed25519_key_under_which_anybody_can_sign_is_refused() {
+    // The points of small order and their other encodings, from "Taming the
+    // many EdDSAs" (Chalkias, Garillot, Nikolaenko 2020), table 1 and 6.
+    let hex = |text: &str| -> [u8; 32] {
+        let bytes: Vec<u8> = (0..64)
+            .step_by(2)
+            .map(|at| u8::from_str_radix(&text[at..at + 2], 16).expect("hex"))
+            .collect();
+        bytes.try_into().expect("32 bytes")
+    };
+    for point in [
+        "0100000000000000000000000000000000000000000000000000000000000000",
+        "0100000000000000000000000000000000000000000000000000000000000080",
+        "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+        "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
+        "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+        "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
+        "0000000000000000000000000000000000000000000000000000000000000000",
+        "0000000000000000000000000000000000000000000000000000000000000080",
+        "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+        "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
+        "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+        "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa",
+        "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+        "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc85",
+    ] {
+        assert_eq!(
+            PublicKey::from_spki(&ed25519(hex(point))),
+            Err(KeyError::Invalid("Ed25519")),
+            "{point}"
+        );
+    }
+    // What makes them dangerous: R = [s]B with s = 0 and the neutral element,
+    // a signature of everything.
+    let neutral = hex("0100000000000000000000000000000000000000000000000000000000000000");
+    let anything = [neutral, [0; 32]].concat();
+    let raw = lc::UnparsedPublicKey::new(&lc::ED25519, neutral);
+    assert!(raw.verify(b"anything", &anything).is_ok());
+}
+
+#[test]
+fn an_rsa_exponent_that_makes_signatures_public_is_refused() {
+    let modulus = {
+        let mut numbers = vec![0xff; 256];
+        numbers.insert(0, 0);
+        numbers
+    };
+    for exponent in [&[1_u8][..], &[2], &[0], &[4]] {
+        let oid = [6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1];
+        let numbers = element(0x30, &[&element(2, &[&modulus]), &element(2, &[exponent])]);
+        let der = element(
+            0x30,
+            &[
+                &element(0x30, &[&oid, &[5, 0]]),
+                &element(3, &[&[0], &numbers]),
+            ],
+        );
+        assert_eq!(
+            PublicKey::from_spki(&der),
+            Err(KeyError::Invalid("RSA")),
+            "{exponent:?}"
+        );
+    }
+}

@@ -1,5 +1,6 @@
 //! The report as people read it.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use super::{FindingReport, ImageReport, Place, PolicyReport, Uncovered};
@@ -12,6 +13,38 @@ pub enum Detail {
     Short,
     /// Every policy, signer and finding, with what to do.
     Explain,
+}
+
+/// One line for a terminal: characters that steer it, end the line or turn the
+/// direction of writing are written out. Names in manifests and answers of
+/// registries are somebody else's words, and must not be able to rewrite ours.
+pub(crate) fn plain_line(text: &str) -> Cow<'_, str> {
+    let steers = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    if !text.contains(steers) {
+        return Cow::Borrowed(text);
+    }
+    let mut plain = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        if steers(c) {
+            plain.extend(c.escape_unicode());
+        } else {
+            plain.push(c);
+        }
+    }
+    Cow::Owned(plain)
+}
+
+/// One word of a command that people copy into a shell, whatever it is.
+pub(crate) fn word(text: &str) -> Cow<'_, str> {
+    let harmless = |c: char| c.is_ascii_alphanumeric() || "._-/:@".contains(c);
+    if !text.is_empty() && text.chars().all(harmless) {
+        Cow::Borrowed(text)
+    } else {
+        Cow::Owned(format!("'{}'", text.replace('\'', "'\\''")))
+    }
 }
 
 /// How a report is put into words: what depends on how it was asked for.
@@ -58,7 +91,7 @@ impl ImageReport {
     pub fn to_text(&self, wording: impl Into<Wording>) -> String {
         let mut text = String::new();
         for line in self.lines(&wording.into()) {
-            let _ = writeln!(text, "{line}");
+            let _ = writeln!(text, "{}", plain_line(&line));
         }
         text
     }
@@ -202,9 +235,10 @@ impl ImageReport {
         }
         let reference = self.pinned.as_deref().unwrap_or(&self.reference);
         let namespace = match &self.namespace {
-            Some(namespace) => format!(" --namespace {namespace}"),
+            Some(namespace) => format!(" --namespace {}", word(namespace)),
             None => String::new(),
         };
+        let reference = word(reference);
         Some(format!(
             "  next: floe verify {reference}{namespace} {} --explain",
             wording.again
@@ -219,16 +253,18 @@ impl Uncovered {
             Some(file) => format!("{file}: "),
             None => String::new(),
         };
+        let (file, object, kind) = (
+            plain_line(&file),
+            plain_line(&self.object),
+            plain_line(&self.kind),
+        );
         if self.allowed {
-            return format!(
-                "{file}{}: passed over, as {} is allowed to be\n",
-                self.object, self.kind
-            );
+            return format!("{file}{object}: passed over, as {kind} is allowed to be\n");
         }
         format!(
-            "{file}{} is refused\n  {:<18}  floe does not know where {} keeps its images\n  \
-             next: pass it over with --allow-uncovered {}\n",
-            self.object, self.code, self.kind, self.kind
+            "{file}{object} is refused\n  {:<18}  floe does not know where {kind} keeps its images\n  \
+             next: pass it over with --allow-uncovered {kind}\n",
+            self.code
         )
     }
 }

@@ -111,7 +111,15 @@ fn a_kind_that_is_not_covered_is_6_unless_it_is_allowed_by_name() {
         "--allow-uncovered",
         "Widget.example.com",
     ];
-    assert_eq!(workshop.verify(&words).code, 0);
+    // Passed over, it leaves nothing to verify, which is not a success.
+    let run = workshop.verify(&words);
+    assert_eq!((run.code, run.out.as_str()), (64, ""), "{run:?}");
+    assert!(run.err.contains("name no image"), "{run:?}");
+    workshop.write("pod.json", &pod("web", &[&workshop.good()]));
+    let beside = [&words as &[&str], &["-f", "pod.json"]].concat();
+    let run = workshop.verify(&beside);
+    assert_eq!(run.code, 0, "{run:?}");
+    assert!(run.out.contains("Widget.example.com"), "{run:?}");
     let words = ["-f", "widget.yaml", "--allow-uncovered", "Widget"];
     assert_eq!(workshop.verify(&words).code, 6);
 }
@@ -129,4 +137,62 @@ fn what_is_no_reference_in_a_manifest_is_refused_and_the_rest_is_judged() {
         (6, vec!["reference-invalid".into()])
     );
     assert_eq!(run.json()["images"].as_array().map(Vec::len), Some(3));
+}
+
+#[test]
+fn words_of_a_manifest_have_no_power_over_the_terminal_or_the_shell() {
+    let workshop = Workshop::new();
+    let image = "evil\u{1b}[2K\rall good\n is allowed; $(reboot) 'x' \u{202e}";
+    let object = serde_json::json!({
+        "apiVersion": "v1", "kind": "Pod",
+        "metadata": {"name": "a\u{1b}]0;title\u{7}", "namespace": "payments"},
+        "spec": {"containers": [{"name": "web", "image": image}]},
+    });
+    let strange = serde_json::json!({
+        "apiVersion": "example.com/v1", "kind": "Odd\u{1b}[31m", "metadata": {"name": "x\ny"},
+    });
+    workshop.write("pod.json", &object.to_string());
+    workshop.write("odd.json", &strange.to_string());
+    for words in [
+        &["-f", "pod.json", "-f", "odd.json"][..],
+        &["-f", "pod.json", "--explain"],
+    ] {
+        let run = workshop.verify(words);
+        assert_eq!(run.code, 6, "{run:?}");
+        for text in [&run.out, &run.err] {
+            let steers = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
+            assert!(!text.contains(steers), "{text:?}");
+        }
+        assert!(
+            !run.out.lines().any(|line| line.starts_with(" is allowed")),
+            "no line of somebody else's: {}",
+            run.out
+        );
+    }
+    // What is no reference gets no command to run; a namespace is quoted in one.
+    let run = workshop.verify(&["-f", "pod.json"]);
+    assert!(!run.out.contains("next: "), "{run:?}");
+    let object = serde_json::json!({
+        "apiVersion": "v1", "kind": "Pod",
+        "metadata": {"name": "a", "namespace": "$(reboot) 'x'\u{1b}"},
+        "spec": {"containers": [{"name": "web", "image": "127.0.0.1:1/app:v1"}]},
+    });
+    workshop.write("elsewhere.json", &object.to_string());
+    let run = workshop.verify(&["-f", "elsewhere.json"]);
+    let next = run.out.lines().find(|line| line.contains("next: "));
+    let next = next.expect("what to do next");
+    assert!(
+        next.contains(r"--namespace '$(reboot) '\''x'\''\u{1b}'"),
+        "{next}"
+    );
+    // An error quotes the manifest as well.
+    let run = workshop.verify(&["-f", "odd.json", "--namespace", "payments"]);
+    assert!(!run.err.contains('\u{1b}'), "{run:?}");
+    workshop.write(
+        "broken.yaml",
+        "apiVersion: v1\nkind: \"Pod\\e[31m\"\nmetadata: {namespace: \"\\e[2J\"}\n",
+    );
+    let run = workshop.verify(&["-f", "broken.yaml", "--namespace", "other"]);
+    assert_ne!(run.code, 0);
+    assert!(!run.err.contains('\u{1b}'), "{run:?}");
 }

@@ -2,6 +2,7 @@
 
 mod manifests;
 mod other_ends;
+mod reload;
 mod reviews;
 
 use serde_json::json;

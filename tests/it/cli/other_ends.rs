@@ -208,6 +208,29 @@ fn a_policy_is_checked_with_every_problem_listed() {
 }
 
 #[test]
+fn a_policy_that_covers_more_and_asks_for_less_is_a_warning() {
+    let workshop = Workshop::new();
+    let narrow = policy("payments", "enforce").replace(
+        "match: {}",
+        "match: { images: [\"registry.example.com/pay/**\"] }",
+    );
+    let broad = "---\napiVersion: floe.dev/v1\nkind: TrustPolicy\nmetadata: { name: base }\n\
+                 spec: { match: {}, level: unverified }\n";
+    workshop.write("both.yaml", &format!("{narrow}{broad}"));
+    let run = workshop.run(&["policy", "check", "both.yaml"]);
+    assert_eq!(run.code, 0, "{run:?}");
+    let warning = "warning: policy base covers all that payments does and more, and asks for no \
+                   signature as payments does";
+    assert!(run.out.contains(warning), "{run:?}");
+    workshop.write(
+        "both.yaml",
+        &format!("{narrow}{}", broad.replace("{}", "{ channels: [dev] }")),
+    );
+    let run = workshop.run(&["policy", "check", "both.yaml"]);
+    assert!(!run.out.contains("warning"), "{run:?}");
+}
+
+#[test]
 fn a_reader_that_goes_away_changes_neither_the_answer_nor_the_exit_code() {
     let workshop = Workshop::new();
     // More than a pipe holds, so that writing must fail.

@@ -222,7 +222,17 @@ async fn a_service_refuses_loopback_unless_it_is_configured_by_name() {
         ..HostOptions::default()
     };
     options.hosts.insert(host(&registry), plain);
-    assert_eq!(kind(&client(options).manifest(&image, soon()).await), "ok");
+    let configured = client(options);
+    assert_eq!(kind(&configured.manifest(&image, soon()).await), "ok");
+    for other in ["127.0.0.1:1", "localhost:1"] {
+        let other = format!("{other}/app@{}", nowhere())
+            .parse::<floe::oci::Reference>()
+            .expect("a reference")
+            .pinned()
+            .expect("pinned");
+        let got = configured.manifest(&other, soon()).await;
+        assert_eq!(kind(&got), "not permitted", "{other}");
+    }
 
     let mut options = service();
     options
@@ -244,6 +254,48 @@ async fn a_service_refuses_loopback_unless_it_is_configured_by_name() {
             .expect("pinned");
         let got = client.manifest(&image, soon()).await;
         assert_eq!(kind(&got), "not permitted", "{name}");
+    }
+    assert_eq!(registry.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn a_service_refuses_other_ports_of_a_machine_that_is_configured() {
+    let registry = Hostile::start().await;
+    let image = image(&registry);
+    let port = registry.address().port();
+    let here: Host = format!("here.test:{port}").parse().expect("a host");
+    let mut options = Options {
+        loopback: Loopback::Configured,
+        ..once()
+    };
+    let address = registry.address().ip();
+    options.addresses.insert("here.test".into(), vec![address]);
+    let plain = HostOptions {
+        insecure_http: true,
+        ..HostOptions::default()
+    };
+    options.hosts.insert(here.clone(), plain.clone());
+    options
+        .hosts
+        .insert("localhost:1".parse().expect("a host"), plain);
+    let client = client(options);
+    let ask = |host: String| {
+        let image = format!("{host}/app@{}", image.digest())
+            .parse::<floe::oci::Reference>()
+            .expect("a reference")
+            .pinned()
+            .expect("pinned");
+        let client = client.clone();
+        async move { kind(&client.manifest(&image, soon()).await) }
+    };
+    assert_eq!(ask(here.to_string()).await, "ok");
+    for other in [
+        "here.test".to_owned(),
+        "here.test:1".to_owned(),
+        format!("localhost:{port}"),
+        format!("127.0.0.1:{port}"),
+    ] {
+        assert_eq!(ask(other.clone()).await, "not permitted", "{other}");
     }
     assert_eq!(registry.requests().len(), 1);
 }

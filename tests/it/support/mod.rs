@@ -12,3 +12,5 @@ pub(crate) mod mutator;
 pub(crate) mod reviews;
 #[cfg(feature = "webhook")]
 pub(crate) mod server;
+#[cfg(feature = "webhook")]
+pub(crate) mod webhook;
