@@ -22,7 +22,7 @@ const CAPACITY: usize = 8 * 1024 * 1024;
 /// each line would cost more than the line. Where reviews have one core to share
 /// with it, they wait while it writes, so that a longer time makes fewer but
 /// longer waits, which show in the p99.
-const COLLECT: Duration = Duration::from_millis(2);
+const COLLECT: Duration = Duration::from_millis(1);
 /// Buffers for lines that are kept for the next line, and the largest of them.
 const SPARE: usize = 16;
 const SPARE_BYTES: usize = 64 * 1024;

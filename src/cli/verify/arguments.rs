@@ -49,11 +49,11 @@ pub(crate) struct VerifyArguments {
     pub(super) key: Vec<PathBuf>,
 
     /// The namespace where the images are to run.
-    #[arg(short = 'n', long, value_name = "NAMESPACE")]
+    #[arg(short = 'n', long, value_name = "NAMESPACE", value_parser = name)]
     pub(super) namespace: Option<String>,
 
     /// The channel of that namespace. May be given several times.
-    #[arg(long, value_name = "CHANNEL")]
+    #[arg(long, value_name = "CHANNEL", value_parser = name)]
     pub(super) channel: Vec<String>,
 
     /// Read images and signatures from an OCI image layout on disk.
@@ -190,6 +190,22 @@ impl VerifyArguments {
     }
 }
 
+/// Reads the name of a namespace or channel. A text that is none, such as the
+/// empty one that a script passes where a variable is not set, would match no
+/// policy and so leave out all that are for certain namespaces.
+fn name(text: &str) -> Result<String, String> {
+    let word = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+    let legal = (1..=63).contains(&text.len())
+        && text.bytes().all(|b| word(b) || b == b'-')
+        && !text.starts_with('-')
+        && !text.ends_with('-');
+    if legal {
+        Ok(text.to_owned())
+    } else {
+        Err("use lower-case letters, digits and hyphens, at most 63".to_owned())
+    }
+}
+
 /// Reads `500ms`, `30s` or `2m`.
 fn duration(text: &str) -> Result<Duration, String> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
@@ -234,6 +250,16 @@ mod tests {
             let again = verify.again(&channels);
             let expected: Vec<_> = line.iter().map(|text| word(text)).collect();
             assert_eq!(again, expected.join(" "));
+        }
+    }
+
+    #[test]
+    fn a_name_is_one_that_a_namespace_could_have() {
+        for text in ["a", "0", "payments-eu-1", &"a".repeat(63)] {
+            assert_eq!(name(text), Ok(text.to_owned()));
+        }
+        for text in ["", " ", "A", "a.b", "a/b", "-a", "a-", "ä", &"a".repeat(64)] {
+            assert!(name(text).is_err(), "{text:?}");
         }
     }
 

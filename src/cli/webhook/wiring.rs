@@ -37,12 +37,7 @@ pub(super) fn coverage(settings: &Settings) -> Result<Coverage, Stop> {
 /// unless the settings say otherwise.
 pub(super) fn channels(settings: &Settings) -> Result<ChannelsOf, Stop> {
     let written = &settings.channels;
-    let order = if written.order.is_empty() {
-        let defaults = ChannelMap::default();
-        defaults.order().iter().map(ToString::to_string).collect()
-    } else {
-        written.order.clone()
-    };
+    let order = channel_order(settings);
     let mut entries = Vec::new();
     for entry in &written.namespaces {
         let allowed = match (&entry.channel, &entry.allowed) {
@@ -60,6 +55,16 @@ pub(super) fn channels(settings: &Settings) -> Result<ChannelsOf, Stop> {
         unusable(&lines)
     })?;
     Ok(Box::new(move |namespace| Some(map.channels(namespace))))
+}
+
+/// All channels, from the loosest to the strictest.
+pub(super) fn channel_order(settings: &Settings) -> Vec<String> {
+    if settings.channels.order.is_empty() {
+        let defaults = ChannelMap::default();
+        defaults.order().iter().map(ToString::to_string).collect()
+    } else {
+        settings.channels.order.clone()
+    }
 }
 
 fn unusable(lines: &[String]) -> Stop {
@@ -85,7 +90,9 @@ pub(super) fn registries(
             ca,
             insecure_http: entry.insecure_http,
             realm_hosts: entry.realm_hosts.clone(),
-            ..HostOptions::default()
+            redirect_hosts: entry.redirect_hosts.clone(),
+            // They come from the keychain.
+            credentials: None,
         };
         options.hosts.insert(entry.registry.clone(), host);
     }
@@ -177,7 +184,8 @@ mod tests {
     #[test]
     fn a_service_does_not_talk_to_its_own_machine_unless_it_is_named() {
         use crate::source::registry::Loopback;
-        let text = "registries:\n  - { host: \"localhost:5000\", insecureHTTP: true }\n";
+        let text = "registries:\n  - { host: \"localhost:5000\", insecureHTTP: true, \
+                    realmHosts: [auth.internal], redirectHosts: [store.internal] }\n";
         let arguments = RegistryArguments::default();
         let options = registries(&settings(text), &arguments).expect("usable");
         assert_eq!(options.loopback, Loopback::Configured);
@@ -187,5 +195,8 @@ mod tests {
             .map(|(host, options)| (host.as_str(), options.insecure_http))
             .collect();
         assert_eq!(hosts, [("localhost:5000", true)]);
+        let host = options.hosts.values().next().expect("one");
+        assert_eq!(host.realm_hosts, ["auth.internal"]);
+        assert_eq!(host.redirect_hosts, ["store.internal"]);
     }
 }
