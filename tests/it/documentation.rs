@@ -110,6 +110,7 @@ fn every_default_of_the_page_is_the_default_of_the_code() {
     for (name, time) in [
         ("limits.reviewTimeout", defaults.review_timeout),
         ("limits.drain", defaults.drain),
+        ("limits.poll", defaults.poll),
     ] {
         assert_eq!(cell(name), format!("{}s", time.as_secs()), "{name}");
     }

@@ -8,6 +8,7 @@ use clap::{Args, ValueEnum};
 
 use crate::cli::Stop;
 use crate::cli::registry::RegistryArguments;
+use crate::verdict::report::word;
 
 /// Verify images: by reference, or every image that manifests name.
 ///
@@ -165,7 +166,7 @@ impl VerifyArguments {
         let mut words: Vec<String> = Vec::new();
         let mut add = |flag: &str, value: &str| {
             words.push(flag.to_owned());
-            words.push(quoted(value));
+            words.push(word(value).into_owned());
         };
         for path in &self.policy {
             add("--policy", &path.display().to_string());
@@ -186,16 +187,6 @@ impl VerifyArguments {
             words.push("--offline".to_owned());
         }
         words.join(" ")
-    }
-}
-
-/// A word that a shell takes as one.
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+=,".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
     }
 }
 
@@ -257,12 +248,9 @@ mod tests {
             let channels: Vec<Arc<str>> =
                 verify.channel.iter().map(|c| c.as_str().into()).collect();
             let again = verify.again(&channels);
-            let expected: Vec<_> = line.iter().map(|word| quoted(word)).collect();
+            let expected: Vec<_> = line.iter().map(|text| word(text)).collect();
             assert_eq!(again, expected.join(" "));
         }
-        assert_eq!(quoted("a dir"), "'a dir'");
-        assert_eq!(quoted("it's"), r"'it'\''s'");
-        assert_eq!(quoted(""), "''");
     }
 
     #[test]

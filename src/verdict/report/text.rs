@@ -38,7 +38,7 @@ pub(crate) fn plain_line(text: &str) -> Cow<'_, str> {
 }
 
 /// One word of a command that people copy into a shell, whatever it is.
-fn word(text: &str) -> Cow<'_, str> {
+pub(crate) fn word(text: &str) -> Cow<'_, str> {
     let harmless = |c: char| c.is_ascii_alphanumeric() || "._-/:@".contains(c);
     if !text.is_empty() && text.chars().all(harmless) {
         Cow::Borrowed(text)
