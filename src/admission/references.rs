@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::kinds::{self, Shape};
 use super::paths::{ImagePath, PathError};
-use super::wire::{Gvk, Text, clip};
+use super::wire::{Gvk, Object, Text, clip};
 use super::workload::{Container, CronJob, Pod, PodSpec, PodTemplate, Workload};
 use crate::verdict::Code;
 
@@ -293,20 +293,23 @@ fn malformed(kind: &Gvk<'_>, error: &serde_json::Error) -> ReferencesError {
 
 fn read_pod(shape: Shape, object: &str) -> Result<PodSpec<'_>, serde_json::Error> {
     Ok(match shape {
-        Shape::Pod => serde_json::from_str::<Pod<'_>>(object)?.spec,
+        Shape::Pod => serde_json::from_str::<Object<Pod<'_>>>(object)?.0.spec,
         Shape::Workload => {
-            serde_json::from_str::<Workload<'_>>(object)?
+            serde_json::from_str::<Object<Workload<'_>>>(object)?
+                .0
                 .spec
                 .template
                 .spec
         }
         Shape::PodTemplate => {
-            serde_json::from_str::<PodTemplate<'_>>(object)?
+            serde_json::from_str::<Object<PodTemplate<'_>>>(object)?
+                .0
                 .template
                 .spec
         }
         Shape::CronJob => {
-            serde_json::from_str::<CronJob<'_>>(object)?
+            serde_json::from_str::<Object<CronJob<'_>>>(object)?
+                .0
                 .spec
                 .job_template
                 .spec
@@ -324,12 +327,12 @@ fn pod_images<'a>(shape: Shape, spec: PodSpec<'a>) -> Vec<ImageUse<'a>> {
     let volumes = spec.volumes.unwrap_or_default();
 
     let mut uses = Vec::with_capacity(containers.len() + init.len() + ephemeral.len());
-    let mut add = |role: Role, list: &'static str, entries: Vec<Container<'a>>| {
+    let mut add = |role: Role, list: &'static str, entries: Vec<Object<Container<'a>>>| {
         uses.extend(
             entries
                 .into_iter()
                 .enumerate()
-                .map(|(index, entry)| ImageUse {
+                .map(|(index, Object(entry))| ImageUse {
                     role: role.clone(),
                     path: FieldPath(Place::Listed {
                         prefix,
@@ -345,7 +348,7 @@ fn pod_images<'a>(shape: Shape, spec: PodSpec<'a>) -> Vec<ImageUse<'a>> {
     add(Role::InitContainer, "initContainers", init);
     add(Role::Container, "containers", containers);
     add(Role::EphemeralContainer, "ephemeralContainers", ephemeral);
-    for (index, volume) in volumes.into_iter().enumerate() {
+    for (index, Object(volume)) in volumes.into_iter().enumerate() {
         let Some(image) = volume.image else { continue };
         uses.push(ImageUse {
             role: Role::Volume,

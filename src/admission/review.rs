@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess};
 use serde_json::value::RawValue;
 
-use super::wire::{Gvk, Text, clip};
+use super::wire::{Gvk, Object, Text, clip, object, optional_object};
 
 /// The version of the protocol, read and written.
 pub(super) const API_VERSION: &str = "admission.k8s.io/v1";
@@ -55,7 +55,7 @@ pub struct Request<'a> {
     #[serde(borrow)]
     pub uid: Text<'a>,
     /// The kind of the objects, after conversion by the API server.
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "object")]
     pub kind: Gvk<'a>,
     /// Such as `scale`, `status`, `ephemeralcontainers`.
     #[serde(borrow, default)]
@@ -69,7 +69,7 @@ pub struct Request<'a> {
     /// What is done.
     pub operation: Operation,
     /// Who does it.
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "optional_object")]
     pub user_info: Option<UserInfo<'a>>,
     /// The object as it would be, as JSON text.
     #[serde(borrow, default)]
@@ -97,7 +97,7 @@ struct Review<'a> {
     api_version: Option<Text<'a>>,
     #[serde(borrow, default)]
     kind: Option<Text<'a>>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "optional_object")]
     request: Option<Request<'a>>,
 }
 
@@ -137,10 +137,10 @@ impl<'a> Request<'a> {
     pub fn read(bytes: &'a [u8]) -> Result<Self, ReviewError> {
         // One fast check of the whole saves one of each string.
         let parsed = match std::str::from_utf8(bytes) {
-            Ok(text) => serde_json::from_str::<Review<'a>>(text),
-            Err(_) => serde_json::from_slice::<Review<'a>>(bytes),
+            Ok(text) => serde_json::from_str::<Object<Review<'a>>>(text),
+            Err(_) => serde_json::from_slice::<Object<Review<'a>>>(bytes),
         };
-        let review = parsed.map_err(|error| unreadable(bytes, &error))?;
+        let Object(review) = parsed.map_err(|error| unreadable(bytes, &error))?;
         let api_version = review.api_version.as_deref().unwrap_or_default();
         let kind = review.kind.as_deref().unwrap_or_default();
         if api_version != API_VERSION || kind != KIND {

@@ -129,6 +129,9 @@ impl Registry {
             other => other,
         };
         Ok(match port {
+            // Printed without its port, `registry:443/app` would be read as a
+            // repository of Docker Hub, which is another one.
+            None | Some(443) if !names_a_host(host) => Self(format!("{host}:443").into()),
             None | Some(443) => Self(host.into()),
             Some(port) => Self(format!("{host}:{port}").into()),
         })
@@ -497,6 +500,8 @@ mod tests {
             ("localhost/app", "localhost/app"),
             ("localhost:5000/app", "localhost:5000/app"),
             ("LOCALHOST/app", "localhost/app"),
+            ("registry:443/app", "registry:443/app"),
+            ("Registry/app", "registry:443/app"),
             ("myhost/app", "docker.io/myhost/app"),
             ("[2001:DB8::1]:5000/app:v1", "[2001:db8::1]:5000/app:v1"),
             ("[::1]/app", "[::1]/app"),

@@ -25,6 +25,8 @@ mod registry;
 #[cfg(feature = "webhook")]
 mod samples;
 mod support;
+#[cfg(feature = "webhook")]
+mod total;
 mod verifier;
 #[cfg(feature = "webhook")]
 mod webhook;
