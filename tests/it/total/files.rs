@@ -26,7 +26,8 @@ fn is_named(value: &Value) -> bool {
         Value::Object(map) => map.iter().any(|(key, value)| {
             has(key)
                 || is_named(value)
-                || (matches!(key.as_str(), "credHelpers" | "credsStore") && has(&value.to_string()))
+                || (matches!(key.as_str(), "username" | "credHelpers" | "credsStore")
+                    && has(&value.to_string()))
         }),
         Value::Array(items) => items.iter().any(is_named),
         _ => false,
