@@ -19,6 +19,8 @@ use crate::support::authority::{BUNDLE, INDEX, MANIFEST};
 
 /// As much as a webhook reads of one request.
 const LARGE: usize = 8 << 20;
+/// For what takes longer to read.
+const MEDIUM: usize = 1 << 20;
 /// The most that any message may have: it is logged and sent on.
 const WORDS: usize = 4_000;
 
@@ -37,15 +39,15 @@ static INPUTS: LazyLock<Vec<Input>> = LazyLock::new(|| {
     [
         ("nothing", String::new()),
         ("open lists", "[".repeat(LARGE)),
-        ("closed lists", fold(LARGE / 2, "[", "]")),
-        ("open objects", "{\"a\":".repeat(LARGE / 5)),
+        ("closed lists", fold(MEDIUM / 2, "[", "]")),
+        ("open objects", "{\"a\":".repeat(MEDIUM / 5)),
         (
             "closed objects",
             format!("{}1{}", "{\"a\":".repeat(LARGE / 6), "}".repeat(LARGE / 6)),
         ),
         (
             "open and closed lists of keys",
-            "[{\"a\":[".repeat(LARGE / 8),
+            "[{\"a\":[".repeat(MEDIUM / 8),
         ),
         (
             "a long string",
@@ -53,15 +55,15 @@ static INPUTS: LazyLock<Vec<Input>> = LazyLock::new(|| {
         ),
         (
             "a string without an end",
-            format!("{{\"spec\":\"{}", "x".repeat(LARGE)),
+            format!("{{\"spec\":\"{}", "x".repeat(MEDIUM)),
         ),
-        ("a long key", format!("{{\"{}\":1}}", "x".repeat(LARGE))),
-        ("a long number", format!("{{\"a\":{}}}", "9".repeat(LARGE))),
+        ("a long key", format!("{{\"{}\":1}}", "x".repeat(MEDIUM))),
+        ("a long number", format!("{{\"a\":{}}}", "9".repeat(MEDIUM))),
         (
             "a long exponent",
-            format!("{{\"schemaVersion\":1e{}}}", "9".repeat(LARGE)),
+            format!("{{\"schemaVersion\":1e{}}}", "9".repeat(MEDIUM)),
         ),
-        ("escapes", format!("\"{}\"", "\\u0000".repeat(LARGE / 6))),
+        ("escapes", format!("\"{}\"", "\\u0000".repeat(MEDIUM / 6))),
         ("a long list", format!("[{items}]")),
         (
             "many manifests",
@@ -69,8 +71,8 @@ static INPUTS: LazyLock<Vec<Input>> = LazyLock::new(|| {
         ),
         ("many keys", format!("{{{}}}", keys.join(","))),
         ("blanks", " ".repeat(LARGE)),
-        ("line breaks", "\n".repeat(LARGE)),
-        ("zeros", "\0".repeat(LARGE)),
+        ("line breaks", "\n".repeat(MEDIUM)),
+        ("zeros", "\0".repeat(MEDIUM)),
         ("aliases of aliases", bomb),
         ("an alias of itself", "a: &a [*a]\n".to_owned()),
         ("nested lists of YAML", "- ".repeat(100_000)),
@@ -79,22 +81,22 @@ static INPUTS: LazyLock<Vec<Input>> = LazyLock::new(|| {
         ("tags", "!!str ".repeat(100_000)),
         ("documents", "---\na: b\n".repeat(100_000)),
         ("open lists of YAML", format!("a: {}", "[".repeat(100_000))),
-        ("open quotes", "'".repeat(LARGE / 8)),
-        ("dashes", "-".repeat(LARGE)),
+        ("open quotes", "'".repeat(MEDIUM / 8)),
+        ("dashes", "-".repeat(MEDIUM)),
         (
             "beginnings of keys",
-            "-----BEGIN PUBLIC KEY-----\n".repeat(LARGE / 27),
+            "-----BEGIN PUBLIC KEY-----\n".repeat(MEDIUM / 27),
         ),
         (
             "a long key in PEM",
             format!(
                 "-----BEGIN PUBLIC KEY-----\n{}-----END PUBLIC KEY-----\n",
-                format!("{}\n", "A".repeat(64)).repeat(LARGE / 65)
+                format!("{}\n", "A".repeat(64)).repeat(MEDIUM / 65)
             ),
         ),
-        ("slashes", "a/".repeat(LARGE / 2)),
-        ("colons", ":".repeat(LARGE)),
-        ("a long digest", format!("a@sha256:{}", "0".repeat(LARGE))),
+        ("slashes", "a/".repeat(MEDIUM / 2)),
+        ("colons", ":".repeat(MEDIUM)),
+        ("a long digest", format!("a@sha256:{}", "0".repeat(MEDIUM))),
     ]
     .map(|(name, text)| (name, text.into_bytes()))
     .into()
@@ -224,10 +226,7 @@ fn policies_manifests_in_yaml_and_settings_refuse_the_largest_inputs() {
 
 #[test]
 fn files_of_others_refuse_the_largest_inputs() {
-    refuses(
-        |bytes| Keychain::from_docker_config(bytes).map(drop),
-        &["many keys"],
-    );
+    refuses(|bytes| Keychain::from_docker_config(bytes).map(drop), &[]);
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::write(
         folder.path().join("oci-layout"),
