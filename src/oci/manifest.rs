@@ -85,6 +85,9 @@ pub enum ManifestError {
     Descriptor(#[from] DescriptorError),
 }
 
+/// Longest account of what is wrong, in characters.
+const MAX_DETAIL: usize = 200;
+
 const IMAGE: &str = "an image manifest";
 const INDEX: &str = "an image index";
 
@@ -132,7 +135,10 @@ impl Manifest {
     }
 
     fn parse_bytes(bytes: &[u8]) -> Result<Self, ManifestError> {
-        let json = |error: serde_json::Error| ManifestError::Json(error.to_string());
+        // Quotes what stands there, and that may be megabytes.
+        let json = |error: serde_json::Error| {
+            ManifestError::Json(error.to_string().chars().take(MAX_DETAIL).collect())
+        };
         let shape: Shape<'_> = serde_json::from_slice(bytes).map_err(json)?;
         match shape.schema_version {
             Some(2) => {}
