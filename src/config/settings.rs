@@ -552,6 +552,22 @@ mod tests {
                 "limits.bodyBytes",
             ]
         );
+        // A deadline that far away, or that many permits, cannot be had.
+        let most = u64::MAX;
+        assert_eq!(
+            paths(&format!(
+                "limits: {{reviewTimeout: {most}s, drain: 61m, bodyBytes: {most}, \
+                 concurrentReviews: {most}, waitingReviews: {most}, connections: {most}}}\n"
+            )),
+            [
+                "limits.reviewTimeout",
+                "limits.bodyBytes",
+                "limits.concurrentReviews",
+                "limits.waitingReviews",
+                "limits.connections",
+                "limits.drain",
+            ]
+        );
         let error = Settings::parse(Path::new("s"), "apiVersion: v1\nkind: Config\n");
         assert!(matches!(error, Err(ConfigError::Invalid { problems, .. }) if problems.len() == 2));
     }

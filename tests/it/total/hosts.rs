@@ -91,12 +91,13 @@ fn no_change_of_a_challenge_sends_a_password_elsewhere_or_asks_for_ever() {
         for request in &asked {
             assert!(!request.path.contains("canary"), "{}", request.path);
             // Only what reads: no token for more than pulling is asked for.
-            let scopes = request
-                .path
-                .split(['?', '&'])
-                .filter(|p| p.starts_with("scope="));
-            for scope in scopes {
-                assert!(!scope.contains("repository%3Aapp%3A") || scope.ends_with("%3Apull"));
+            let query = request.path.split(['?', '&']);
+            for scopes in query.filter_map(|part| part.strip_prefix("scope=")) {
+                for scope in scopes.split(['+', ' ']).flat_map(|s| s.split("%20")) {
+                    let actions = scope.strip_prefix("repository%3A");
+                    let actions = actions.and_then(|rest| rest.rsplit_once("%3A"));
+                    assert!(actions.is_none_or(|(_, a)| a == "pull"), "{scope}");
+                }
             }
         }
         got.is_ok()

@@ -7,7 +7,6 @@
 //! can be read in several ways, an oracle that knows nothing of floe reads it in
 //! each of them ([`tree`]).
 
-mod artifacts;
 mod bounds;
 mod files;
 mod hosts;
@@ -64,15 +63,6 @@ fn holds(cases: u32, seeds: &[Vec<u8>], target: impl Fn(&[u8]) -> bool) {
             Err(panic) => Err(TestCaseError::fail(words(&*panic))),
         }
     });
-    if multiplier.is_some() {
-        // Shown by a long run with `--nocapture`: whether anything got through.
-        use std::io::Write as _;
-        let _ = writeln!(
-            std::io::stdout(),
-            "{} of the changed documents were accepted",
-            accepted.get()
-        );
-    }
     match outcome {
         Ok(()) => {}
         Err(TestError::Fail(why, ops)) => {
