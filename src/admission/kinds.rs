@@ -166,6 +166,81 @@ mod tests {
         }
     }
 
+    /// The page for operators shows the configuration of the API server. What
+    /// it leaves out is not gated, so that it must name every kind with a Pod.
+    #[test]
+    fn the_documented_configuration_routes_every_kind_with_a_pod_and_cannot_be_evaded() {
+        let page = include_str!("../../docs/webhook.md");
+        let start = page.find("```yaml\n").expect("a configuration") + "```yaml\n".len();
+        let length = page[start..].find("```").expect("its end");
+        let documents = crate::policy::yaml::documents(&page[start..start + length]);
+        let configuration = documents.expect("good YAML").remove(0).value;
+        let [webhook] = configuration["webhooks"]
+            .as_array()
+            .expect("a list")
+            .as_slice()
+        else {
+            panic!("one webhook: {configuration}");
+        };
+        for (field, value) in [
+            ("failurePolicy", "Fail"),
+            ("matchPolicy", "Equivalent"),
+            ("sideEffects", "None"),
+        ] {
+            assert_eq!(webhook[field], value);
+        }
+        assert!(webhook["timeoutSeconds"].is_u64());
+        assert!(webhook.get("objectSelector").is_none());
+        let selector = &webhook["namespaceSelector"];
+        assert!(selector.get("matchLabels").is_none());
+        for expression in selector["matchExpressions"].as_array().expect("a list") {
+            assert_eq!(expression["key"], "kubernetes.io/metadata.name");
+        }
+
+        let mut routed = Vec::new();
+        for rule in webhook["rules"].as_array().expect("a list") {
+            assert_eq!(rule["scope"], "*");
+            assert_eq!(rule["operations"], serde_json::json!(["CREATE", "UPDATE"]));
+            let group = rule["apiGroups"][0].as_str().expect("text");
+            let version = rule["apiVersions"][0].as_str().expect("text");
+            for resource in rule["resources"].as_array().expect("a list") {
+                routed.push((group, version, resource.as_str().expect("text")));
+            }
+        }
+        let with_a_pod = [
+            ("", "Pod", "pods"),
+            ("", "Pod", "pods/ephemeralcontainers"),
+            ("", "PodTemplate", "podtemplates"),
+            ("", "ReplicationController", "replicationcontrollers"),
+            ("apps", "DaemonSet", "daemonsets"),
+            ("apps", "Deployment", "deployments"),
+            ("apps", "ReplicaSet", "replicasets"),
+            ("apps", "StatefulSet", "statefulsets"),
+            ("batch", "CronJob", "cronjobs"),
+            ("batch", "Job", "jobs"),
+        ];
+        for (group, kind, _) in with_a_pod {
+            assert!(has_shape(group, kind), "{kind}");
+        }
+        let source = include_str!("kinds.rs");
+        let known = source
+            .split_once("fn shape(")
+            .and_then(|(_, rest)| rest.split_once("_ => None"))
+            .expect("the kinds with a shape");
+        let known = known.0.split('"').skip(1).step_by(2);
+        for kind in known.filter(|word| word.starts_with(|c: char| c.is_ascii_uppercase())) {
+            assert!(
+                with_a_pod.iter().any(|(_, name, _)| *name == kind),
+                "{kind}"
+            );
+        }
+        let expected: Vec<_> = with_a_pod
+            .iter()
+            .map(|(group, _, resource)| (*group, "v1", *resource))
+            .collect();
+        assert_eq!(routed, expected);
+    }
+
     #[test]
     fn a_kind_without_images_has_no_shape_and_strangers_are_not_on_the_list() {
         assert!(carries_no_images(&Gvk::from_manifest("v1", "ConfigMap")));

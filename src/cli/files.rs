@@ -47,16 +47,23 @@ pub(super) fn standard_input() -> Result<String, Stop> {
     Ok(text)
 }
 
-/// The manifests in `folder`, by name.
+/// The policies in `folder`, by name.
 pub(super) fn manifests(folder: &Path) -> Result<Vec<PathBuf>, Stop> {
+    // Hidden entries are left out: in a mounted ConfigMap they are second copies
+    // of the others.
+    let hidden = |path: &Path| {
+        let name = path.file_name();
+        name.is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
+    };
     Ok(entries(folder)?
         .into_iter()
-        .filter(|path| is_manifest(path) && !path.is_dir())
+        .filter(|path| is_manifest(path) && !hidden(path) && !path.is_dir())
         .collect())
 }
 
-/// The manifests in `folder` and everything below it, by name. Linked folders
-/// are not entered, so that there is no circle.
+/// The manifests in `folder` and everything below it, by name, hidden ones too:
+/// `kubectl` applies them. Linked folders are not entered, so that there is no
+/// circle.
 pub(super) fn manifests_below(folder: &Path) -> Result<Vec<PathBuf>, Stop> {
     let mut files = Vec::new();
     for path in entries(folder)? {
@@ -71,13 +78,11 @@ pub(super) fn manifests_below(folder: &Path) -> Result<Vec<PathBuf>, Stop> {
     Ok(files)
 }
 
-/// What is in `folder`, by name. Hidden entries are left out: in a mounted
-/// ConfigMap they are second copies of the others.
+/// What is in `folder`, by name.
 fn entries(folder: &Path) -> Result<Vec<PathBuf>, Stop> {
     let mut entries = fs::read_dir(folder)
         .and_then(Iterator::collect::<io::Result<Vec<_>>>)
         .with_context(|| format!("{} cannot be read", folder.display()))?;
-    entries.retain(|entry| !entry.file_name().as_encoded_bytes().starts_with(b"."));
     entries.sort_by_key(fs::DirEntry::file_name);
     Ok(entries.iter().map(fs::DirEntry::path).collect())
 }

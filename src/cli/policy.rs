@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 
 use super::console::{self, Tone};
 use super::{Exit, Stop, policies};
+use crate::policy::{Policy, PolicySet};
 use crate::roots;
 
 /// Work on policies.
@@ -23,6 +24,9 @@ enum PolicyCommand {
 }
 
 /// Compile policies and list every problem.
+///
+/// Then says of each policy whose signatures it asks for; keys are shown as
+/// verdicts name them. A key that is not here is only warned about.
 ///
 /// Exit codes: 0 they compile; 1 they do not; 64 called wrongly.
 #[derive(Debug, Args)]
@@ -48,6 +52,22 @@ pub(super) fn run(arguments: &PolicyArguments) -> Result<Exit, Stop> {
         }
     }
     let set = compiled.bind(&materials);
+    // What is known only with the keys, such as one key under two names.
+    let broken: Vec<_> = set
+        .policies()
+        .filter_map(|policy| {
+            let finding = policy.broken.as_ref()?;
+            Some(format!("{}: {}", policy.name, finding.message))
+        })
+        .collect();
+    if !broken.is_empty() {
+        let text = broken.join("\n");
+        return Err(anyhow::anyhow!("the policies cannot be evaluated\n{text}").into());
+    }
+    blocks.extend(
+        set.policies()
+            .map(|policy| (Tone::Plain, described(policy, &set))),
+    );
     for pair in set.weaker() {
         blocks.push((Tone::Warning, format!("warning: {pair}")));
     }
@@ -73,4 +93,35 @@ pub(super) fn run(arguments: &PolicyArguments) -> Result<Exit, Stop> {
     blocks.push((Tone::Good, format!("{count} {what}")));
     console::print(&blocks).context("the answer cannot be written")?;
     Ok(Exit::Success)
+}
+
+/// A policy with the keys that it accepts, as verdicts name them.
+fn described(policy: &Policy, set: &PolicySet) -> String {
+    let demands = if policy.requirement.is_some() {
+        "a digest, and signatures by"
+    } else {
+        "a digest"
+    };
+    let mut text = format!(
+        "{} ({}): {demands}",
+        policy.name,
+        policy.enforcement.as_str()
+    );
+    for authority in &policy.authorities {
+        let keys = match &authority.material {
+            Ok(id) => set.material(*id).keys(),
+            Err(_) => &[],
+        };
+        let names: Vec<_> = keys
+            .iter()
+            .map(|key| format!("key {}", key.fingerprint()))
+            .collect();
+        let names = if names.is_empty() {
+            "no key".to_owned()
+        } else {
+            names.join(", ")
+        };
+        text.push_str(&format!("\n  {}: {names}", authority.name));
+    }
+    text
 }

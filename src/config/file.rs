@@ -71,8 +71,8 @@ pub struct ChannelsFile {
     /// The channel of namespaces that no entry names.
     #[serde(default)]
     pub default: Option<String>,
-    /// Namespaces with channels of their own; the policies of every entry that
-    /// matches apply.
+    /// Namespaces with channels of their own; every entry that matches gives
+    /// one.
     #[serde(default)]
     pub namespaces: Vec<NamespaceChannels>,
 }
@@ -86,7 +86,8 @@ pub struct NamespaceChannels {
     /// The one channel.
     #[serde(default)]
     pub channel: Option<String>,
-    /// The channels that the name of the namespace may choose from.
+    /// The channels to choose from: the one after `floe-` in the namespace's
+    /// name, else the default, else the strictest.
     #[serde(default)]
     pub allowed: Option<Vec<String>>,
 }
@@ -111,6 +112,10 @@ pub struct RegistryFile {
     /// realms.
     #[serde(default)]
     pub realm_hosts: Vec<String>,
+    /// Hosts inside that the registry may redirect to, such as the object store
+    /// behind it. They are never given its credentials.
+    #[serde(default)]
+    pub redirect_hosts: Vec<String>,
 }
 
 /// `limits`.

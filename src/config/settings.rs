@@ -20,7 +20,7 @@ pub enum ConfigError {
         detail: String,
     },
     /// Values that do not make sense, all of them.
-    #[error("{origin}: {} problems: {}", problems.len(), join(problems))]
+    #[error("{origin}: {}", join(problems))]
     Invalid {
         /// The file.
         origin: String,
@@ -87,6 +87,8 @@ pub struct RegistrySettings {
     pub docker_config: Option<PathBuf>,
     /// Other hosts that may get its credentials.
     pub realm_hosts: Vec<String>,
+    /// Hosts inside that it may redirect to, without its credentials.
+    pub redirect_hosts: Vec<String>,
 }
 
 /// Everything resolved.
@@ -388,6 +390,7 @@ impl Reader<'_> {
                     insecure_http: entry.insecure_http,
                     docker_config: entry.docker_config.as_deref().map(|path| self.file(path)),
                     realm_hosts: entry.realm_hosts,
+                    redirect_hosts: entry.redirect_hosts,
                 }),
             }
         }

@@ -203,6 +203,14 @@ impl PolicySet {
         self.policies.iter().map(|(_, policy)| policy)
     }
 
+    /// Each channel that a policy names, with the policy.
+    pub fn channels(&self) -> impl Iterator<Item = (&PolicyName, &str)> {
+        self.policies.iter().flat_map(|(matcher, policy)| {
+            let channels = matcher.channels.iter();
+            channels.map(|channel| (&policy.name, &**channel))
+        })
+    }
+
     /// Identity of what is in force: documents and material. Two sets with one
     /// hash decide alike.
     pub const fn hash(&self) -> Digest {

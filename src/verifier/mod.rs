@@ -272,8 +272,14 @@ impl<S: Source, R: Runtime> Inner<S, R> {
         })
     }
 
-    /// Joins or starts the flight that answers `key`.
-    fn board(self: &Arc<Self>, key: &EvidenceKey, request: &Request<'_>) -> Boarding<Looked> {
+    /// Joins or starts the flight that answers `key`, for a caller who has found
+    /// nothing in the caches at `since`.
+    fn board(
+        self: &Arc<Self>,
+        key: &EvidenceKey,
+        request: &Request<'_>,
+        since: Instant,
+    ) -> Boarding<Looked> {
         let location = match key.question {
             Question::Attached(location) => location,
             Question::Visible => Location::Referrers,
@@ -291,8 +297,9 @@ impl<S: Source, R: Runtime> Inner<S, R> {
                         gaps: Vec::new(),
                     }));
                 }
+                // Anything older was there already, and too old for the caller.
                 self.caches
-                    .kept(&key.query(), now, self.limits.gather_budget)
+                    .kept(&key.query(), now, now.saturating_duration_since(since))
                     .map(|kept| Arc::clone(&kept.evidence))
             },
             || {
@@ -426,7 +433,7 @@ impl<S: Source, R: Runtime> Judgement<'_, S, R> {
         } else {
             self.request.deadline
         };
-        self.look_at(missing, key, until).await
+        self.look_at(missing, key, now, until).await
     }
 
     fn refresh_if_old(&self, key: &EvidenceKey, kept: &Kept, now: Instant) {
@@ -443,6 +450,7 @@ impl<S: Source, R: Runtime> Judgement<'_, S, R> {
         mut self,
         missing: Vec<Location>,
         mut key: EvidenceKey,
+        since: Instant,
         until: Instant,
     ) -> Verdict {
         let inner = &self.verifier.inner;
@@ -453,7 +461,7 @@ impl<S: Source, R: Runtime> Judgement<'_, S, R> {
             if inner.caches.is_absent(&key, now) {
                 continue;
             }
-            let boarding = inner.board(&key, self.request);
+            let boarding = inner.board(&key, self.request, since);
             waiting.push(async move {
                 inner
                     .wait(boarding, until)
@@ -492,7 +500,7 @@ impl<S: Source, R: Runtime> Judgement<'_, S, R> {
                 gaps: Vec::new(),
             }))
         } else {
-            let boarding = inner.board(&key, self.request);
+            let boarding = inner.board(&key, self.request, since);
             inner.wait(boarding, until).await
         };
         match visible {

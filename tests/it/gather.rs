@@ -2,6 +2,7 @@
 //! asked, how often, what is kept, and what each answer is worth.
 
 mod answers;
+mod lifetimes;
 mod limits;
 
 use std::sync::Arc;

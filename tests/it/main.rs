@@ -13,6 +13,8 @@ mod architecture;
 mod canary;
 #[cfg(feature = "webhook")]
 mod cli;
+#[cfg(feature = "webhook")]
+mod documentation;
 mod establish;
 #[cfg(feature = "webhook")]
 mod floods;

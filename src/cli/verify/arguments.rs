@@ -8,6 +8,7 @@ use clap::{Args, ValueEnum};
 
 use crate::cli::Stop;
 use crate::cli::registry::RegistryArguments;
+use crate::verdict::report::word;
 
 /// Verify images: by reference, or every image that manifests name.
 ///
@@ -48,11 +49,11 @@ pub(crate) struct VerifyArguments {
     pub(super) key: Vec<PathBuf>,
 
     /// The namespace where the images are to run.
-    #[arg(short = 'n', long, value_name = "NAMESPACE")]
+    #[arg(short = 'n', long, value_name = "NAMESPACE", value_parser = name)]
     pub(super) namespace: Option<String>,
 
     /// The channel of that namespace. May be given several times.
-    #[arg(long, value_name = "CHANNEL")]
+    #[arg(long, value_name = "CHANNEL", value_parser = name)]
     pub(super) channel: Vec<String>,
 
     /// Read images and signatures from an OCI image layout on disk.
@@ -165,7 +166,7 @@ impl VerifyArguments {
         let mut words: Vec<String> = Vec::new();
         let mut add = |flag: &str, value: &str| {
             words.push(flag.to_owned());
-            words.push(quoted(value));
+            words.push(word(value).into_owned());
         };
         for path in &self.policy {
             add("--policy", &path.display().to_string());
@@ -189,13 +190,19 @@ impl VerifyArguments {
     }
 }
 
-/// A word that a shell takes as one.
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+=,".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
+/// Reads the name of a namespace or channel. A text that is none, such as the
+/// empty one that a script passes where a variable is not set, would match no
+/// policy and so leave out all that are for certain namespaces.
+fn name(text: &str) -> Result<String, String> {
+    let word = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+    let legal = (1..=63).contains(&text.len())
+        && text.bytes().all(|b| word(b) || b == b'-')
+        && !text.starts_with('-')
+        && !text.ends_with('-');
+    if legal {
+        Ok(text.to_owned())
     } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
+        Err("use lower-case letters, digits and hyphens, at most 63".to_owned())
     }
 }
 
@@ -231,7 +238,7 @@ mod tests {
             verify: VerifyArguments,
         }
         for line in [
-            &["--policy", "a dir", "--policy", "b", "--channel", "it's"][..],
+            &["--policy", "a dir", "--policy", "b", "--channel", "prod"][..],
             &["--key", "c.pub", "--layout", "image", "--offline"],
             &["--key", "c.pub", "--insecure-registry", "r.test:5000"],
             &["--key", "c.pub", "--registry-ca", "r.test=ca.pem"],
@@ -241,12 +248,19 @@ mod tests {
             let channels: Vec<Arc<str>> =
                 verify.channel.iter().map(|c| c.as_str().into()).collect();
             let again = verify.again(&channels);
-            let expected: Vec<_> = line.iter().map(|word| quoted(word)).collect();
+            let expected: Vec<_> = line.iter().map(|text| word(text)).collect();
             assert_eq!(again, expected.join(" "));
         }
-        assert_eq!(quoted("a dir"), "'a dir'");
-        assert_eq!(quoted("it's"), r"'it'\''s'");
-        assert_eq!(quoted(""), "''");
+    }
+
+    #[test]
+    fn a_name_is_one_that_a_namespace_could_have() {
+        for text in ["a", "0", "payments-eu-1", &"a".repeat(63)] {
+            assert_eq!(name(text), Ok(text.to_owned()));
+        }
+        for text in ["", " ", "A", "a.b", "a/b", "-a", "a-", "ä", &"a".repeat(64)] {
+            assert!(name(text).is_err(), "{text:?}");
+        }
     }
 
     #[test]

@@ -80,7 +80,9 @@ fn address(text: &str) -> Result<SocketAddr, String> {
 /// Serves until a signal.
 pub(super) fn run(arguments: &WebhookArguments) -> Result<Exit, Stop> {
     let settings = settings(arguments)?;
-    let policies = policies::Poll::start(&settings.policies, wiring::no_match(settings.no_match))?;
+    let channels = wiring::channel_order(&settings);
+    let policies = policies::Poll::start(&settings.policies, wiring::no_match(settings.no_match))?
+        .with_channels(channels.into_iter().map(Arc::from).collect());
     let coverage = wiring::coverage(&settings)?;
     let channels = wiring::channels(&settings)?;
     let options = wiring::registries(&settings, &arguments.registry)?;

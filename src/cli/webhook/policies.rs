@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::admission::PolicyState;
 use crate::cli::{Stop, files, policies};
 use crate::oci::Digest;
-use crate::policy::{Compiled, PolicyDocument, Problem, Reading, Store};
+use crate::policy::{Compiled, PolicyDocument, PolicySet, Problem, Reading, Store};
 use crate::roots;
 use crate::verdict::NoMatch;
 
@@ -21,6 +21,8 @@ pub(super) struct Poll {
     /// What compiled at the start, until the first poll takes it.
     first: Option<Compiled>,
     in_force: Option<Digest>,
+    /// The channels that there are; not known where it is empty.
+    channels: Vec<Arc<str>>,
     /// The problems that were last reported, so that each is reported once.
     reported: Vec<Problem>,
     /// The keys that could not be had, as they were last reported.
@@ -46,9 +48,15 @@ impl Poll {
             store,
             first: Some(compiled),
             in_force: None,
+            channels: Vec::new(),
             reported: Vec::new(),
             without_keys: Vec::new(),
         })
+    }
+
+    /// Tells of policies for other channels than these, which match nothing.
+    pub(super) fn with_channels(self, channels: Vec<Arc<str>>) -> Self {
+        Self { channels, ..self }
     }
 
     /// The policies, if they or their keys have changed since the last call.
@@ -73,6 +81,18 @@ impl Poll {
             return None;
         }
         self.in_force = Some(hash);
+        for warning in self.unknown_channels(&policies) {
+            tracing::warn!("{warning}");
+        }
+        for policy in policies.policies() {
+            if let Some(finding) = &policy.broken {
+                tracing::error!(
+                    policy = %policy.name,
+                    problem = finding.message,
+                    "a policy cannot be evaluated; what it matches is refused"
+                );
+            }
+        }
         Some(PolicyState::Ready(Arc::new(policies)))
     }
 
@@ -114,6 +134,23 @@ impl Poll {
         self.without_keys = missing;
     }
 
+    /// One sentence for each policy and channel that the settings do not know.
+    fn unknown_channels(&self, policies: &PolicySet) -> Vec<String> {
+        let known = self.channels.join(", ");
+        policies
+            .channels()
+            .filter(|(_, channel)| {
+                !self.channels.is_empty() && !self.channels.iter().any(|name| **name == **channel)
+            })
+            .map(|(policy, channel)| {
+                format!(
+                    "policy {policy} is for channel {channel}, which no namespace can have; \
+                     there are {known}"
+                )
+            })
+            .collect()
+    }
+
     fn report(&mut self, problems: Vec<Problem>) {
         if problems == self.reported {
             return;
@@ -131,7 +168,6 @@ impl Poll {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::PolicySet;
 
     const GOOD: &str = "apiVersion: floe.dev/v1\nkind: TrustPolicy\nmetadata: { name: pinned }\n\
                         spec: { match: {}, level: unverified }\n";
@@ -245,6 +281,29 @@ mod tests {
             panic!("it starts");
         };
         assert!(format!("{error:#}").contains("not a regular file"));
+    }
+
+    #[test]
+    fn a_policy_for_a_channel_that_no_namespace_can_have_is_told() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("a.yaml");
+        let text = GOOD.replace("match: {}", "match: { channels: [prod, production] }");
+        std::fs::write(&file, text).expect("written");
+        let start =
+            || Poll::start(std::slice::from_ref(&file), NoMatch::Deny).expect("it compiles");
+        let told = |mut poll: Poll| {
+            let policies = ready(poll.poll()).expect("a change");
+            poll.unknown_channels(&policies)
+        };
+        let known = ["dev", "prod"].map(Arc::from).to_vec();
+        assert_eq!(
+            told(start().with_channels(known)),
+            [
+                "policy pinned is for channel production, which no namespace can have; \
+              there are dev, prod"
+            ]
+        );
+        assert_eq!(told(start()), [""; 0]);
     }
 
     #[test]

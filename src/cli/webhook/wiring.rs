@@ -37,12 +37,7 @@ pub(super) fn coverage(settings: &Settings) -> Result<Coverage, Stop> {
 /// unless the settings say otherwise.
 pub(super) fn channels(settings: &Settings) -> Result<ChannelsOf, Stop> {
     let written = &settings.channels;
-    let order = if written.order.is_empty() {
-        let defaults = ChannelMap::default();
-        defaults.order().iter().map(ToString::to_string).collect()
-    } else {
-        written.order.clone()
-    };
+    let order = channel_order(settings);
     let mut entries = Vec::new();
     for entry in &written.namespaces {
         let allowed = match (&entry.channel, &entry.allowed) {
@@ -60,6 +55,16 @@ pub(super) fn channels(settings: &Settings) -> Result<ChannelsOf, Stop> {
         unusable(&lines)
     })?;
     Ok(Box::new(move |namespace| Some(map.channels(namespace))))
+}
+
+/// All channels, from the loosest to the strictest.
+pub(super) fn channel_order(settings: &Settings) -> Vec<String> {
+    if settings.channels.order.is_empty() {
+        let defaults = ChannelMap::default();
+        defaults.order().iter().map(ToString::to_string).collect()
+    } else {
+        settings.channels.order.clone()
+    }
 }
 
 fn unusable(lines: &[String]) -> Stop {
@@ -85,7 +90,9 @@ pub(super) fn registries(
             ca,
             insecure_http: entry.insecure_http,
             realm_hosts: entry.realm_hosts.clone(),
-            ..HostOptions::default()
+            redirect_hosts: entry.redirect_hosts.clone(),
+            // They come from the keychain.
+            credentials: None,
         };
         options.hosts.insert(entry.registry.clone(), host);
     }
@@ -106,12 +113,15 @@ fn keychain(settings: &Settings) -> Result<Keychain, Stop> {
     match named.as_slice() {
         [] => registry::keychain(),
         [file] => {
+            // Without a file there are no credentials; one that is named must
+            // be there.
+            read(file).context("registries[].dockerConfig")?;
             Ok(Keychain::load(file)
                 .with_context(|| format!("{} cannot be used", file.display()))?)
         }
         _ => Err(anyhow::anyhow!(
-            "registries[].dockerConfig: more than one file is not supported yet; \
-             put all credentials into one"
+            "registries[].dockerConfig: different files are not supported yet; \
+             put all credentials into one, and name that one in each entry"
         )
         .into()),
     }
@@ -152,9 +162,30 @@ mod tests {
     }
 
     #[test]
+    fn a_file_of_credentials_that_is_named_must_be_there_and_be_the_only_one() {
+        let why = |text: &str| match registries(&settings(text), &RegistryArguments::default()) {
+            Err(stop) => stop.to_string(),
+            Ok(_) => panic!("usable"),
+        };
+        let text = "registries:\n  - { host: a.test, dockerConfig: gone.json }\n";
+        assert!(
+            why(text).contains("dockerConfig: /gone.json cannot be read"),
+            "{}",
+            why(text)
+        );
+        let text = format!("{text}  - {{ host: b.test, dockerConfig: other.json }}\n");
+        assert!(
+            why(&text).contains("different files are not supported yet"),
+            "{}",
+            why(&text)
+        );
+    }
+
+    #[test]
     fn a_service_does_not_talk_to_its_own_machine_unless_it_is_named() {
         use crate::source::registry::Loopback;
-        let text = "registries:\n  - { host: \"localhost:5000\", insecureHTTP: true }\n";
+        let text = "registries:\n  - { host: \"localhost:5000\", insecureHTTP: true, \
+                    realmHosts: [auth.internal], redirectHosts: [store.internal] }\n";
         let arguments = RegistryArguments::default();
         let options = registries(&settings(text), &arguments).expect("usable");
         assert_eq!(options.loopback, Loopback::Configured);
@@ -164,5 +195,8 @@ mod tests {
             .map(|(host, options)| (host.as_str(), options.insecure_http))
             .collect();
         assert_eq!(hosts, [("localhost:5000", true)]);
+        let host = options.hosts.values().next().expect("one");
+        assert_eq!(host.realm_hosts, ["auth.internal"]);
+        assert_eq!(host.redirect_hosts, ["store.internal"]);
     }
 }

@@ -246,6 +246,8 @@ proptest! {
         let value = json!({"a": value});
         let text = value.to_string();
         prop_assert_eq!(values(&text), [value.clone()]);
+        // What ends a line for some readers of YAML is refused as YAML.
+        prop_assume!(!text.contains(['\u{85}', '\u{2028}', '\u{2029}']));
         let found = yaml(&text).expect("JSON is YAML");
         prop_assert_eq!(&found[0].value, &value);
     }

@@ -11,10 +11,12 @@ use base64::engine::general_purpose::STANDARD;
 use quick_cache::sync::Cache;
 use reqwest::header::HeaderValue;
 use reqwest::{Method, StatusCode, Url};
+use tokio::sync::Semaphore;
 
 use super::answer::Answer;
 use super::challenge::Challenge;
 use super::flight::Flights;
+use super::helper;
 use super::http::{Ask, Http, Place, check_scheme};
 use super::keychain::Provider;
 use super::options::{HostOptions, Options};
@@ -91,6 +93,8 @@ struct Inner {
     flights: Flights<(Repository, Challenge), Grant>,
     helped: Cache<HelperKey, Helped>,
     helping: Flights<HelperKey, Option<Credential>>,
+    /// Places for helpers that run.
+    running: Semaphore,
 }
 
 impl Auth {
@@ -106,6 +110,7 @@ impl Auth {
                 flights: Flights::default(),
                 helped: Cache::new(MAX_HELPED),
                 helping: Flights::default(),
+                running: Semaphore::new(helper::RUNNING),
             }),
         }
     }
@@ -228,7 +233,7 @@ impl Inner {
         let work = || {
             let (inner, key) = (Arc::clone(self), key.clone());
             async move {
-                let credential = helper.get().await?;
+                let credential = helper.get(&inner.running).await?;
                 let helped = Helped {
                     credential: credential.clone(),
                     until: Instant::now() + HELPER_LIFETIME,

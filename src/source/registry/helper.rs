@@ -18,8 +18,7 @@ const MAX_OUTPUT: u64 = 64 * 1024;
 const PATIENCE: Duration = Duration::from_secs(8);
 /// Helpers that run at once. Whoever names an image chooses the registry, and a
 /// helper that stands for all of them is started for each.
-const RUNNING: usize = 16;
-static PLACES: Semaphore = Semaphore::const_new(RUNNING);
+pub(super) const RUNNING: usize = 16;
 /// The user name by which a helper says that the secret is a refresh token.
 const IDENTITY: &str = "<token>";
 
@@ -46,13 +45,13 @@ impl Helper {
     ///
     /// [`SourceError::Denied`] if it fails, [`SourceError::TimedOut`] if it
     /// takes too long. What it printed is in neither.
-    pub(super) async fn get(&self) -> Result<Option<Credential>, SourceError> {
+    pub(super) async fn get(&self, places: &Semaphore) -> Result<Option<Credential>, SourceError> {
         let name = self.program.display();
         let failed = |what: &str| SourceError::Denied {
             detail: format!("credential helper {name} {what}"),
         };
         let run = async {
-            let _place = PLACES.acquire().await;
+            let _place = places.acquire().await;
             let mut child = Command::new(&self.program)
                 .arg("get")
                 .stdin(Stdio::piped())
@@ -138,7 +137,8 @@ mod tests {
                 server: format!("{number}.example"),
             })
             .collect();
-        for found in join_all(helpers.iter().map(Helper::get)).await {
+        let places = Semaphore::new(RUNNING);
+        for found in join_all(helpers.iter().map(|helper| helper.get(&places))).await {
             let Ok(Some(Credential::Password { username, .. })) = found else {
                 panic!("{found:?}");
             };

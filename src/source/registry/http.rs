@@ -324,7 +324,7 @@ fn refused_address(registry: &Registry, host: &str, place: Place) -> SourceError
         SourceError::NotPermitted {
             detail: format!(
                 "{registry} is on a loopback or link-local address; \
-                 if that is meant, configure the registry by name"
+                 if that is meant, name it under `registries` in the settings"
             ),
         }
     }

@@ -15,8 +15,8 @@ mod tests;
 mod text;
 
 use remedy::remedy;
-pub(crate) use text::plain_line;
 pub use text::{Detail, Wording};
+pub(crate) use text::{plain_line, word};
 
 /// Version of the report's format.
 pub const API_VERSION: &str = "floe.dev/v1";

@@ -38,7 +38,7 @@ pub(crate) fn plain_line(text: &str) -> Cow<'_, str> {
 }
 
 /// One word of a command that people copy into a shell, whatever it is.
-fn word(text: &str) -> Cow<'_, str> {
+pub(crate) fn word(text: &str) -> Cow<'_, str> {
     let harmless = |c: char| c.is_ascii_alphanumeric() || "._-/:@".contains(c);
     if !text.is_empty() && text.chars().all(harmless) {
         Cow::Borrowed(text)
@@ -177,7 +177,7 @@ impl ImageReport {
         let mut lines: Vec<String> = Vec::new();
         for (finding, warning) in general.chain(of_policies) {
             let mark = if warning { "warning: " } else { "" };
-            let line = format!("  {mark}{:<19} {}", finding.code, finding.message);
+            let line = format!("  {mark}{:<18}  {}", finding.code, finding.message);
             if !lines.contains(&line) {
                 lines.push(line);
             }
@@ -262,7 +262,7 @@ impl Uncovered {
             return format!("{file}{object}: passed over, as {kind} is allowed to be\n");
         }
         format!(
-            "{file}{object} is refused\n  {:<19} floe does not know where {kind} keeps its images\n  \
+            "{file}{object} is refused\n  {:<18}  floe does not know where {kind} keeps its images\n  \
              next: pass it over with --allow-uncovered {kind}\n",
             self.code
         )

@@ -196,3 +196,18 @@ fn words_of_a_manifest_have_no_power_over_the_terminal_or_the_shell() {
     assert_ne!(run.code, 0);
     assert!(!run.err.contains('\u{1b}'), "{run:?}");
 }
+
+#[test]
+fn a_hidden_manifest_that_kubectl_would_apply_is_judged() {
+    let workshop = Workshop::new();
+    let (good, bad) = (workshop.good(), workshop.bad());
+    workshop.write("all/good.yaml", &pod("good", &[&good]));
+    assert_eq!(workshop.verify(&["-f", "all"]).code, 0);
+    for hidden in ["all/.bad.yaml", "all/.deep/bad.yaml"] {
+        let path = workshop.write(hidden, &pod("bad", &[&bad]));
+        let run = workshop.verify(&["-f", "all"]);
+        assert_eq!(run.code, 6, "{hidden}: {run:?}");
+        assert!(run.out.contains(hidden), "{run:?}");
+        std::fs::remove_file(path).expect("removed");
+    }
+}

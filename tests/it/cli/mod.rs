@@ -180,6 +180,27 @@ fn a_call_without_meaning_is_64() {
             "UPPER CASE",
         ),
         (
+            &["verify", &good, "--key", "key.pub", "--namespace", ""],
+            "lower-case letters",
+        ),
+        (
+            &["verify", &good, "--key", "key.pub", "--channel", "Prod"],
+            "lower-case letters",
+        ),
+        (
+            &[
+                "verify",
+                &good,
+                "--key",
+                "key.pub",
+                "--layout",
+                "layout",
+                "--insecure-registry",
+                "a.example",
+            ],
+            "no registry is asked",
+        ),
+        (
             &["verify", &good, "--key", "key.pub", "--timeout", "soon"],
             "500ms, 30s or 2m",
         ),

@@ -177,10 +177,24 @@ fn a_policy_is_checked_with_every_problem_listed() {
         run.out.contains("a signature names no repository"),
         "{run:?}"
     );
+    let signer = workshop
+        .verify(&[&workshop.good(), "--output", "json"])
+        .json();
+    let signer = &signer["images"][0]["policies"][0]["signers"][0]["signer"];
+    let signer = signer.as_str().expect("who signed");
+    let accepted =
+        format!("release (enforce): a digest, and signatures by\n  release-key: {signer}\n");
+    assert!(run.out.contains(&accepted), "{accepted}: {run:?}");
+    let twice = policy("twice", "enforce") + "    - name: again\n      key: { file: key.pub }\n";
+    workshop.write("twice.yaml", &twice);
+    let run = workshop.run(&["policy", "check", "twice.yaml"]);
+    assert_eq!(run.code, 1, "{run:?}");
+    assert!(run.err.contains("twice: "), "{run:?}");
     std::fs::remove_file(workshop.path("key.pub")).expect("removed");
     let run = workshop.run(&["policy", "check", "policy.yaml"]);
     assert_eq!(run.code, 0, "{run:?}");
     assert!(run.out.contains("warning: file "), "{run:?}");
+    assert!(run.out.contains("release-key: no key"), "{run:?}");
     workshop.write(
         "bad.yaml",
         "apiVersion: floe.dev/v1\nkind: TrustPolicy\nmetadata: { name: x }\n\
