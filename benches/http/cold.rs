@@ -24,16 +24,22 @@ struct Caller {
 }
 
 impl Caller {
-    fn new(server: &Server) -> Self {
+    /// Connects, so that a thousand requests share one connection as those of
+    /// the API server do.
+    async fn new(server: &Server) -> Self {
         let client = reqwest::Client::builder()
             // The certificate was made a moment ago by the server itself.
             .tls_danger_accept_invalid_certs(true)
             .no_proxy()
             .build()
             .expect("a client");
+        let base = format!("https://{}", server.address);
+        let hello = client.get(format!("{base}/healthz")).send().await;
+        let version = hello.expect("an answer").version();
+        assert_eq!(version, reqwest::Version::HTTP_2);
         Self {
             client,
-            url: format!("https://{}/validate?timeout=10s", server.address),
+            url: format!("{base}/validate?timeout=10s"),
         }
     }
 
@@ -70,7 +76,7 @@ pub(crate) async fn one_trip(world: &World) -> f64 {
 /// How long the verdict about `count` new images takes, in units of 20 ms.
 pub(crate) async fn round_trips(world: &World, server: &Server, count: usize) -> f64 {
     const ROUNDS: usize = 7;
-    let caller = Caller::new(server);
+    let caller = Caller::new(server).await;
     world.registry.delay(ROUND_TRIP);
     let mut measured = Vec::new();
     for round in 0..=ROUNDS {
@@ -88,7 +94,7 @@ pub(crate) async fn round_trips(world: &World, server: &Server, count: usize) ->
 /// How often the object that was requested most was requested, when this many
 /// reviews of one new image come at once; and how many objects there were.
 pub(crate) async fn stampede(world: &World, server: &Server, reviews: usize) -> (usize, usize) {
-    let caller = Caller::new(server);
+    let caller = Caller::new(server).await;
     world.registry.delay(ROUND_TRIP);
     world.registry.forget_requests();
     let image = [world.signed_image("stampede")];
@@ -124,7 +130,7 @@ pub(crate) async fn beside_hanging(
     let images = world.signed_images("hanging", IMAGES);
     world.registry.behave("/shop/hanging-", Behaviour::Hang);
     let mut waiting = JoinSet::new();
-    let caller = Arc::new(Caller::new(server));
+    let caller = Arc::new(Caller::new(server).await);
     for image in images.iter().cycle().take(reviews) {
         let caller = Arc::clone(&caller);
         let body = reviews::pod(NAMESPACE, std::slice::from_ref(image), Detail::Full);
