@@ -133,7 +133,7 @@ impl Stats {
 pub(super) struct Caches {
     evidence: Cache<EvidenceKey, Arc<Kept>, Weigh, Hasher>,
     absences: Cache<EvidenceKey, Instant, UnitWeighter, Hasher>,
-    facts: Cache<FactKey, Arc<Established>, UnitWeighter, Hasher>,
+    facts: Cache<FactKey, Arc<Established>, WeighFacts, Hasher>,
     absence_lifetime: Duration,
     pub stats: Stats,
 }
@@ -150,7 +150,13 @@ impl Caches {
                 DefaultLifecycle::default(),
             ),
             absences: counted(limits.absences),
-            facts: counted(limits.facts),
+            facts: Cache::with(
+                usize::try_from(limits.facts_bytes / FACT_BYTES).unwrap_or(usize::MAX),
+                limits.facts_bytes,
+                WeighFacts,
+                Hasher::default(),
+                DefaultLifecycle::default(),
+            ),
             absence_lifetime: limits.absence_lifetime,
             stats: Stats::default(),
         }
@@ -243,6 +249,24 @@ fn counted<K: Eq + std::hash::Hash, V: Clone>(entries: u64) -> Cache<K, V, UnitW
         Hasher::default(),
         DefaultLifecycle::default(),
     )
+}
+
+/// What a fact without annotations occupies: key, claim or rejection, entry and
+/// bookkeeping.
+const FACT_BYTES: u64 = 600;
+
+/// An estimate of the bytes that a fact occupies.
+#[derive(Debug, Clone, Copy)]
+struct WeighFacts;
+
+impl Weighter<FactKey, Arc<Established>> for WeighFacts {
+    fn weight(&self, _key: &FactKey, fact: &Arc<Established>) -> u64 {
+        let words = match &**fact {
+            Ok(verified) => verified.claim().weight(),
+            Err(rejection) => rejection.detail.len(),
+        };
+        FACT_BYTES + words as u64
+    }
 }
 
 /// An estimate of the bytes that evidence occupies.

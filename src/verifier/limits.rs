@@ -34,8 +34,8 @@ pub struct Limits {
     pub document_bytes_at_once: u64,
     /// Weight of the evidence cache in bytes.
     pub evidence_bytes: u64,
-    /// Entries of the cache of established facts, some 500 bytes each.
-    pub facts: u64,
+    /// Weight of the cache of established facts in bytes: room for some 100,000.
+    pub facts_bytes: u64,
     /// Entries of the cache of absences.
     pub absences: u64,
     /// How long an empty location counts as empty. Somebody may be signing.
@@ -61,7 +61,7 @@ impl Default for Limits {
             document_bytes_per_namespace: 128 * 1024 * 1024,
             document_bytes_at_once: 384 * 1024 * 1024,
             evidence_bytes: 64 * 1024 * 1024,
-            facts: 100_000,
+            facts_bytes: 64 * 1024 * 1024,
             absences: 10_000,
             absence_lifetime: Duration::from_secs(5),
             soft_lifetime: Duration::from_secs(10 * 60),
