@@ -14,6 +14,7 @@ use serde_json::value::RawValue;
 use super::kinds::{self, Shape};
 use super::references::ReadPod;
 use super::review::Request;
+use super::wire::JsonObject;
 use super::workload::PodSpec;
 
 /// An object of a request.
@@ -103,14 +104,24 @@ impl<'de> de::Visitor<'de> for Fields {
             };
             match field {
                 Field::Uid => once(&mut uid, "uid", map.next_value()?)?,
-                Field::Kind => once(&mut kind, "kind", map.next_value()?)?,
+                Field::Kind => {
+                    let JsonObject(value) = map.next_value()?;
+                    once(&mut kind, "kind", value)?;
+                }
                 Field::SubResource => {
                     once(&mut sub_resource, "subResource", map.next_value()?)?;
                 }
                 Field::Name => once(&mut name, "name", map.next_value()?)?,
                 Field::Namespace => once(&mut namespace, "namespace", map.next_value()?)?,
                 Field::Operation => once(&mut operation, "operation", map.next_value()?)?,
-                Field::UserInfo => once(&mut user_info, "userInfo", map.next_value()?)?,
+                Field::UserInfo => {
+                    let value: Option<JsonObject<_>> = map.next_value()?;
+                    once(
+                        &mut user_info,
+                        "userInfo",
+                        value.map(|JsonObject(value)| value),
+                    )?;
+                }
                 Field::Object => {
                     once(&mut object, "object", map.next_value_seed(Read(shape))?)?;
                 }

@@ -14,7 +14,7 @@ use super::kinds::{self, Shape};
 use super::object::{Form, Object};
 use super::paths::{ImagePath, PathError};
 use super::review::Request;
-use super::wire::{Gvk, Text, clip};
+use super::wire::{Gvk, JsonObject, Text, clip};
 use super::workload::{Container, CronJob, Pod, PodSpec, PodTemplate, Workload};
 use crate::verdict::Code;
 
@@ -339,12 +339,18 @@ impl<'de> DeserializeSeed<'de> for ReadPod {
 
     fn deserialize<D: Deserializer<'de>>(self, object: D) -> Result<Self::Value, D::Error> {
         Ok(match self.0 {
-            Shape::Pod => Pod::deserialize(object)?.spec,
-            Shape::Workload => Workload::deserialize(object)?.spec.template.spec,
-            Shape::PodTemplate => PodTemplate::deserialize(object)?.template.spec,
+            Shape::Pod => JsonObject::<Pod<'_>>::deserialize(object)?.0.spec,
+            Shape::Workload => {
+                let workload = JsonObject::<Workload<'_>>::deserialize(object)?.0;
+                workload.spec.template.spec
+            }
+            Shape::PodTemplate => {
+                let template = JsonObject::<PodTemplate<'_>>::deserialize(object)?.0;
+                template.template.spec
+            }
             Shape::CronJob => {
-                let job = CronJob::deserialize(object)?.spec.job_template;
-                job.spec.template.spec
+                let job = JsonObject::<CronJob<'_>>::deserialize(object)?.0;
+                job.spec.job_template.spec.template.spec
             }
         })
     }
@@ -358,23 +364,28 @@ fn pod_images<'a>(shape: Shape, spec: &PodSpec<'a>) -> Vec<ImageUse<'a>> {
     let volumes = spec.volumes.as_deref().unwrap_or_default();
 
     let mut uses = Vec::with_capacity(containers.len() + init.len() + ephemeral.len());
-    let mut add = |role: Role, list: &'static str, entries: &[Container<'a>]| {
-        uses.extend(entries.iter().enumerate().map(|(index, entry)| ImageUse {
-            role: role.clone(),
-            path: FieldPath(Place::Listed {
-                prefix,
-                list,
-                index,
-                leaf: "image",
-            }),
-            name: entry.name.clone(),
-            image: entry.image.clone().unwrap_or_default(),
-        }));
+    let mut add = |role: Role, list: &'static str, entries: &[JsonObject<Container<'a>>]| {
+        uses.extend(
+            entries
+                .iter()
+                .enumerate()
+                .map(|(index, JsonObject(entry))| ImageUse {
+                    role: role.clone(),
+                    path: FieldPath(Place::Listed {
+                        prefix,
+                        list,
+                        index,
+                        leaf: "image",
+                    }),
+                    name: entry.name.clone(),
+                    image: entry.image.clone().unwrap_or_default(),
+                }),
+        );
     };
     add(Role::InitContainer, "initContainers", init);
     add(Role::Container, "containers", containers);
     add(Role::EphemeralContainer, "ephemeralContainers", ephemeral);
-    for (index, volume) in volumes.iter().enumerate() {
+    for (index, JsonObject(volume)) in volumes.iter().enumerate() {
         let Some(image) = &volume.image else { continue };
         uses.push(ImageUse {
             role: Role::Volume,

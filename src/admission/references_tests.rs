@@ -252,3 +252,28 @@ fn more_images_than_the_limit_are_refused_and_the_limit_itself_is_not() {
         })
     );
 }
+
+#[test]
+fn a_list_in_place_of_an_object_is_refused_and_not_read_as_its_fields() {
+    for object in [
+        r#"[{"containers":[{"image":"a"}]}]"#,
+        r#"{"spec":[]}"#,
+        r#"{"spec":[[{"image":"a"}]]}"#,
+        r#"{"spec":{"containers":[["web","a"]]}}"#,
+        r#"{"spec":{"volumes":[["v",null]]}}"#,
+        r#"{"spec":{"volumes":[{"name":"v","image":["a"]}]}}"#,
+    ] {
+        let found = list("v1", "Pod", object);
+        assert!(
+            matches!(&found, Err(ReferencesError::Malformed { detail, .. }) if detail.contains("expected an object")),
+            "{object}: {found:?}"
+        );
+    }
+    for object in [r#"{"spec":[{"spec":{}}]}"#, r#"{"spec":{"template":[{}]}}"#] {
+        let found = list("apps/v1", "Deployment", object);
+        assert!(
+            matches!(found, Err(ReferencesError::Malformed { .. })),
+            "{object}: {found:?}"
+        );
+    }
+}

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess};
 
 use super::object::{Keeping, Object, Reading};
-use super::wire::{Gvk, Text, clip};
+use super::wire::{Gvk, JsonObject, Text, clip};
 
 /// The version of the protocol, read and written.
 pub(super) const API_VERSION: &str = "admission.k8s.io/v1";
@@ -92,15 +92,20 @@ struct Review<'a, T> {
 impl<'a> Review<'a, Request<'a>> {
     fn parse(bytes: &'a [u8]) -> Result<Self, serde_json::Error> {
         let Ok(text) = std::str::from_utf8(bytes) else {
-            return Ok(serde_json::from_slice::<Review<'a, Keeping<'a>>>(bytes)?.map(|r| r.0));
+            return Ok(
+                serde_json::from_slice::<JsonObject<Review<'a, Keeping<'a>>>>(bytes)?
+                    .0
+                    .map(|request| request.0),
+            );
         };
         // One fast check of the whole has saved one of each string. An object
         // that is not what its kind says is for the gate to talk about: with it
         // as text, the review itself is readable.
-        if let Ok(review) = serde_json::from_str::<Review<'a, Reading<'a>>>(text) {
-            return Ok(review.map(|request| request.0));
+        if let Ok(review) = serde_json::from_str::<JsonObject<Review<'a, Reading<'a>>>>(text) {
+            return Ok(review.0.map(|request| request.0));
         }
-        Ok(serde_json::from_str::<Review<'a, Keeping<'a>>>(text)?.map(|request| request.0))
+        let review = serde_json::from_str::<JsonObject<Review<'a, Keeping<'a>>>>(text)?;
+        Ok(review.0.map(|request| request.0))
     }
 }
 

@@ -6,20 +6,20 @@
 
 use serde::Deserialize;
 
-use super::wire::Text;
+use super::wire::{JsonObject, Text, object, optional_object};
 
 /// `spec` of a Pod, or of the template in a workload.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct PodSpec<'a> {
     #[serde(borrow, default)]
-    pub(super) containers: Option<Vec<Container<'a>>>,
+    pub(super) containers: Option<Vec<JsonObject<Container<'a>>>>,
     #[serde(borrow, default)]
-    pub(super) init_containers: Option<Vec<Container<'a>>>,
+    pub(super) init_containers: Option<Vec<JsonObject<Container<'a>>>>,
     #[serde(borrow, default)]
-    pub(super) ephemeral_containers: Option<Vec<Container<'a>>>,
+    pub(super) ephemeral_containers: Option<Vec<JsonObject<Container<'a>>>>,
     #[serde(borrow, default)]
-    pub(super) volumes: Option<Vec<Volume<'a>>>,
+    pub(super) volumes: Option<Vec<JsonObject<Volume<'a>>>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -34,7 +34,7 @@ pub(super) struct Container<'a> {
 pub(super) struct Volume<'a> {
     #[serde(borrow, default)]
     pub(super) name: Option<Text<'a>>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "optional_object")]
     pub(super) image: Option<ImageVolume<'a>>,
 }
 
@@ -46,20 +46,25 @@ pub(super) struct ImageVolume<'a> {
 
 /// An object with `spec` of some form: a Pod, or anything that wraps one.
 #[derive(Debug, Deserialize)]
+#[serde(bound(deserialize = "T: Deserialize<'de>"))]
 pub(super) struct WithSpec<T> {
+    #[serde(deserialize_with = "object")]
     pub(super) spec: T,
 }
 
 /// An object with a Pod template.
 #[derive(Debug, Deserialize)]
+#[serde(bound(deserialize = "T: Deserialize<'de>"))]
 pub(super) struct WithTemplate<T> {
+    #[serde(deserialize_with = "object")]
     pub(super) template: T,
 }
 
 /// `spec` of a CronJob.
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", bound(deserialize = "T: Deserialize<'de>"))]
 pub(super) struct WithJobTemplate<T> {
+    #[serde(deserialize_with = "object")]
     pub(super) job_template: T,
 }
 

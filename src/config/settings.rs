@@ -177,6 +177,15 @@ impl Default for Settings {
     }
 }
 
+/// Longest time of any limit. A deadline is a point in time, and one that lies
+/// too far away cannot be named.
+const MAX_TIME: Duration = Duration::from_secs(3600);
+/// Most reviews and connections at the same time: far more than a machine has
+/// memory for, and few enough to count.
+const MAX_COUNT: usize = 1 << 24;
+/// Most bytes of a review, for the same reason.
+const MAX_BODY: usize = 1 << 30;
+
 impl Settings {
     /// Reads a settings file whose text is `text`; relative paths in it are
     /// taken from the folder of `origin`.
@@ -191,7 +200,7 @@ impl Settings {
                 origin: origin.display().to_string(),
                 // Without the lines around it: somebody may have written a
                 // password where it does not belong.
-                detail: error.without_snippet().to_string(),
+                detail: shortened(error.without_snippet().to_string()),
             })?;
         let mut reader = Reader {
             folder: origin.parent().unwrap_or(Path::new("")),
@@ -256,16 +265,24 @@ impl Reader<'_> {
                 .duration("limits.reviewTimeout", file.limits.review_timeout)
                 .unwrap_or(defaults.review_timeout),
             body_bytes: self
-                .count("limits.bodyBytes", file.limits.body_bytes)
+                .count("limits.bodyBytes", file.limits.body_bytes, MAX_BODY)
                 .unwrap_or(defaults.body_bytes),
             concurrent_reviews: self
-                .count("limits.concurrentReviews", file.limits.concurrent_reviews)
+                .count(
+                    "limits.concurrentReviews",
+                    file.limits.concurrent_reviews,
+                    MAX_COUNT,
+                )
                 .unwrap_or(defaults.concurrent_reviews),
             waiting_reviews: self
-                .count("limits.waitingReviews", file.limits.waiting_reviews)
+                .count(
+                    "limits.waitingReviews",
+                    file.limits.waiting_reviews,
+                    MAX_COUNT,
+                )
                 .unwrap_or(defaults.waiting_reviews),
             connections: self
-                .count("limits.connections", file.limits.connections)
+                .count("limits.connections", file.limits.connections, MAX_COUNT)
                 .unwrap_or(defaults.connections),
             drain: self
                 .duration("limits.drain", file.limits.drain)
@@ -295,15 +312,19 @@ impl Reader<'_> {
     fn duration(&mut self, path: &str, text: Option<String>) -> Option<Duration> {
         let text = text?;
         let duration = parse_duration(&text).filter(|duration| !duration.is_zero());
-        if duration.is_none() {
-            self.problem(path, "must be a time such as 500ms, 9s or 2m");
+        match duration {
+            None => self.problem(path, "must be a time such as 500ms, 9s or 2m"),
+            Some(duration) if duration > MAX_TIME => self.problem(path, "must be at most 1h"),
+            Some(_) => {}
         }
         duration
     }
 
-    fn count(&mut self, path: &str, count: Option<usize>) -> Option<usize> {
-        if count == Some(0) {
-            self.problem(path, "must be at least 1");
+    fn count(&mut self, path: &str, count: Option<usize>, most: usize) -> Option<usize> {
+        match count {
+            Some(0) => self.problem(path, "must be at least 1"),
+            Some(count) if count > most => self.problem(path, format!("must be at most {most}")),
+            Some(_) | None => {}
         }
         count
     }
@@ -396,6 +417,17 @@ impl Reader<'_> {
         }
         resolved
     }
+}
+
+/// Without the middle of what is quoted: the place stands at the end.
+fn shortened(detail: String) -> String {
+    let count = detail.chars().count();
+    if count <= 400 {
+        return detail;
+    }
+    let head: String = detail.chars().take(250).collect();
+    let tail: String = detail.chars().skip(count - 100).collect();
+    format!("{head} … {tail}")
 }
 
 /// A whole number with `ms`, `s`, `m` or `h`.
@@ -518,6 +550,22 @@ mod tests {
                 "log.format",
                 "limits.reviewTimeout",
                 "limits.bodyBytes",
+            ]
+        );
+        // A deadline that far away, or that many permits, cannot be had.
+        let most = u64::MAX;
+        assert_eq!(
+            paths(&format!(
+                "limits: {{reviewTimeout: {most}s, drain: 61m, bodyBytes: {most}, \
+                 concurrentReviews: {most}, waitingReviews: {most}, connections: {most}}}\n"
+            )),
+            [
+                "limits.reviewTimeout",
+                "limits.bodyBytes",
+                "limits.concurrentReviews",
+                "limits.waitingReviews",
+                "limits.connections",
+                "limits.drain",
             ]
         );
         let error = Settings::parse(Path::new("s"), "apiVersion: v1\nkind: Config\n");

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::value::RawValue;
+
 use super::{Content, Descriptor, DescriptorError};
 
 /// Media types that floe reads or writes, by their registered names.
@@ -85,6 +87,9 @@ pub enum ManifestError {
     Descriptor(#[from] DescriptorError),
 }
 
+/// Longest account of what is wrong, in characters.
+const MAX_DETAIL: usize = 200;
+
 const IMAGE: &str = "an image manifest";
 const INDEX: &str = "an image index";
 
@@ -94,11 +99,26 @@ struct Shape<'a> {
     #[serde(rename = "schemaVersion")]
     schema_version: Option<u32>,
     #[serde(borrow)]
-    config: Option<&'a serde_json::value::RawValue>,
+    config: Option<&'a RawValue>,
     #[serde(borrow)]
-    layers: Option<&'a serde_json::value::RawValue>,
+    layers: Option<Vec<&'a RawValue>>,
     #[serde(borrow)]
-    manifests: Option<&'a serde_json::value::RawValue>,
+    manifests: Option<Vec<&'a RawValue>>,
+    #[serde(borrow)]
+    subject: Option<&'a RawValue>,
+}
+
+impl Shape<'_> {
+    /// Whether every descriptor is written as an object. serde reads a struct
+    /// from a list of its fields too, which no other client does.
+    fn has_objects(&self) -> bool {
+        let listed = [&self.layers, &self.manifests].into_iter().flatten();
+        listed
+            .flatten()
+            .chain(&self.config)
+            .chain(&self.subject)
+            .all(|descriptor| descriptor.get().starts_with('{'))
+    }
 }
 
 impl Manifest {
@@ -132,12 +152,19 @@ impl Manifest {
     }
 
     fn parse_bytes(bytes: &[u8]) -> Result<Self, ManifestError> {
-        let json = |error: serde_json::Error| ManifestError::Json(error.to_string());
+        // Quotes what stands there, and that may be megabytes.
+        let json = |error: serde_json::Error| {
+            ManifestError::Json(error.to_string().chars().take(MAX_DETAIL).collect())
+        };
         let shape: Shape<'_> = serde_json::from_slice(bytes).map_err(json)?;
         match shape.schema_version {
             Some(2) => {}
             Some(other) => return Err(ManifestError::SchemaVersion(other)),
             None => return Err(ManifestError::Json("schemaVersion is missing".into())),
+        }
+        if !bytes.trim_ascii_start().starts_with(b"{") || !shape.has_objects() {
+            let detail = "a list or word stands where an object must";
+            return Err(ManifestError::Json(detail.into()));
         }
         let image = shape.config.is_some() || shape.layers.is_some();
         let manifest = match (image, shape.manifests.is_some()) {
@@ -295,6 +322,35 @@ mod tests {
             Some(D.into())
         );
         assert_eq!(manifest.artifact_type(), Some(media_type::EMPTY));
+    }
+
+    #[test]
+    fn a_list_in_place_of_an_object_is_refused_and_not_read_as_its_fields() {
+        let listed = format!(r#"["{}","{D}",2]"#, media_type::EMPTY);
+        let config = descriptor(media_type::EMPTY);
+        for text in [
+            format!(r#"{{"schemaVersion":2,"config":{listed},"layers":[]}}"#),
+            format!(r#"{{"schemaVersion":2,"config":{config},"layers":[{listed}]}}"#),
+            format!(r#"{{"schemaVersion":2,"config":{config},"layers":[],"subject":{listed}}}"#),
+            format!(r#"{{"schemaVersion":2,"manifests":[{listed}]}}"#),
+            format!(r#"[2,null,null,[{config}],null]"#),
+        ] {
+            let detail = "a list or word stands where an object must";
+            assert_eq!(
+                parse(&text, "application/json"),
+                Err(ManifestError::Json(detail.into())),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_an_error_quotes_is_shortened() {
+        let text = format!(r#"{{"schemaVersion":"{}"}}"#, "x".repeat(1 << 20));
+        let Err(ManifestError::Json(detail)) = parse(&text, media_type::IMAGE_INDEX) else {
+            panic!("accepted");
+        };
+        assert_eq!(detail.chars().count(), MAX_DETAIL);
     }
 
     #[test]

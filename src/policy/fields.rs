@@ -3,6 +3,12 @@
 
 use serde_json::{Map, Value};
 
+/// Most complaints about one document.
+const MAX_COMPLAINTS: usize = 100;
+/// Longest path or message of a complaint, in characters; a list of names that
+/// are known somewhere has a few hundred.
+const MAX_COMPLAINT: usize = 1000;
+
 /// Fields of the document that floe does not evaluate yet. They are refused
 /// wherever they stand, so that no later version changes what a document that
 /// is accepted today means.
@@ -66,7 +72,20 @@ impl<'v> Object<'v> {
 
 impl Walk<'_> {
     pub(super) fn complain(&mut self, path: impl Into<String>, message: impl Into<String>) {
-        self.complaints.push((path.into(), message.into()));
+        // Both quote the document, and there may be one for each of its keys.
+        let shortened = |text: String| match text.char_indices().nth(MAX_COMPLAINT) {
+            Some((end, _)) => format!("{}…", &text[..end]),
+            None => text,
+        };
+        match self.complaints.len() {
+            MAX_COMPLAINTS => self
+                .complaints
+                .push((String::new(), "more is wrong than is shown here".to_owned())),
+            shown if shown < MAX_COMPLAINTS => self
+                .complaints
+                .push((shortened(path.into()), shortened(message.into()))),
+            _ => {}
+        }
     }
 
     /// Takes `value` as an object and checks its keys against `known`.

@@ -447,15 +447,9 @@ fn every_profile_unwinds() {
 
 #[test]
 fn no_file_is_longer_than_a_reader_can_hold_in_mind() {
-    // Written before the limit was measured; it may only become shorter.
-    const EXCEPTIONS: &[(&str, usize)] = &[("oci/reference.rs", 700)];
     for file in sources() {
-        let limit = EXCEPTIONS
-            .iter()
-            .find(|(name, _)| *name == file.name)
-            .map_or(MAX_LINES, |(_, limit)| *limit);
         let lines = file.text.lines().count();
-        assert!(lines <= limit, "{} has {lines} lines", file.name);
+        assert!(lines <= MAX_LINES, "{} has {lines} lines", file.name);
     }
 }
 

@@ -30,6 +30,8 @@ mod rules;
 #[cfg(feature = "webhook")]
 mod samples;
 mod support;
+#[cfg(feature = "webhook")]
+mod total;
 mod verifier;
 #[cfg(feature = "webhook")]
 mod webhook;

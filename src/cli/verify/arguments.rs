@@ -238,7 +238,7 @@ mod tests {
             verify: VerifyArguments,
         }
         for line in [
-            &["--policy", "a dir", "--policy", "b", "--channel", "prod"][..],
+            &["--policy", "a dir", "--policy", "it's", "--channel", "prod"][..],
             &["--key", "c.pub", "--layout", "image", "--offline"],
             &["--key", "c.pub", "--insecure-registry", "r.test:5000"],
             &["--key", "c.pub", "--registry-ca", "r.test=ca.pem"],

@@ -496,3 +496,18 @@ fn a_requirement_with_too_many_ways_is_refused() {
         ["spec.require: can be met in more than 256 ways; simplify it or split the policy"]
     );
 }
+
+#[test]
+fn a_document_full_of_strange_keys_gets_a_hundred_short_complaints() {
+    let long = "x".repeat(1 << 20);
+    let keys: Vec<_> = (0..1000).map(|n| format!("\"k{n}\":1")).collect();
+    let text = format!("{{\"{long}\":1,{}}}", keys.join(","));
+    let problems = super::super::compile(&[super::super::PolicyDocument {
+        origin: "policy.yaml".into(),
+        text,
+    }])
+    .expect_err("refused");
+    assert_eq!(problems.len(), 101);
+    assert_eq!(problems[100].message, "more is wrong than is shown here");
+    assert!(problems.iter().all(|p| p.path.chars().count() <= 1001));
+}

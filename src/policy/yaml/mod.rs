@@ -22,6 +22,8 @@ const MAX_DEPTH: usize = 64;
 const MAX_REPLAYED: usize = 50_000;
 /// Documents in one text, and items of its lists.
 const MAX_DOCUMENTS: usize = 10_000;
+/// Longest account of what is wrong, in characters.
+const MAX_DETAIL: usize = 300;
 
 /// One document of a text.
 #[derive(Debug, Clone, PartialEq)]
@@ -205,15 +207,20 @@ fn lines(text: &str) -> Result<(), YamlError> {
     Ok(())
 }
 
+fn shortened(text: &str) -> String {
+    text.chars().take(MAX_DETAIL).collect()
+}
+
 fn named(error: &serde_saphyr::Error) -> YamlError {
     use serde_saphyr::Error as E;
     let line = error.location().map_or(0, |at| at.line());
-    let detail = error.without_snippet().to_string();
+    // Quotes what stands there, and that may be megabytes.
+    let detail = shortened(&error.without_snippet().to_string());
     match error.without_snippet() {
         E::AliasError { error, .. } => named(error),
         E::DuplicateMappingKey { key, .. } => YamlError::DuplicateKey {
             line,
-            key: key.clone().unwrap_or_default(),
+            key: key.as_deref().map(shortened).unwrap_or_default(),
         },
         E::MergeKeyNotAllowed { .. } => YamlError::MergeKey { line },
         E::Budget { .. }

@@ -65,14 +65,15 @@ impl Challenge {
     }
 }
 
-/// A token for reading is all that is ever needed, whatever is asked for.
+/// A token for reading is all that is ever needed, whatever is asked for. One
+/// scope or several with blanks between them.
 fn pull_only(scope: &str) -> String {
-    match scope.rsplit_once(':') {
-        Some((resource, _)) if resource.starts_with("repository:") && !scope.contains(' ') => {
-            format!("{resource}:pull")
-        }
+    let readable = |scope: &str| match scope.rsplit_once(':') {
+        Some((resource, _)) if resource.starts_with("repository:") => format!("{resource}:pull"),
         _ => scope.to_owned(),
-    }
+    };
+    let scopes: Vec<_> = scope.split(' ').map(readable).collect();
+    scopes.join(" ")
 }
 
 type Parameters = Vec<(String, String)>;
@@ -180,6 +181,16 @@ mod tests {
                 r#"Bearer realm="https://a.example/t",scope="repository:a/b:pull,push,delete""#
             ]),
             bearer("https://a.example/t", None, Some("repository:a/b:pull"))
+        );
+        assert_eq!(
+            read(&[
+                r#"Bearer realm="https://a.example/t",scope="repository:a/b:pull,push repository:c:* registry:catalog:*""#
+            ]),
+            bearer(
+                "https://a.example/t",
+                None,
+                Some("repository:a/b:pull repository:c:pull registry:catalog:*")
+            )
         );
     }
 

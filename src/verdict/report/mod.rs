@@ -16,6 +16,7 @@ mod text;
 
 use remedy::remedy;
 pub use text::{Detail, Wording};
+#[cfg(feature = "webhook")]
 pub(crate) use text::{plain_line, word};
 
 /// Version of the report's format.
