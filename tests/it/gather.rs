@@ -235,7 +235,7 @@ async fn every_obstacle_is_inconclusive_by_its_own_code_and_gone_with_its_cause(
         let registry = serve(&contents).await;
         registry.behave("/v2/", behaviour.clone());
         let engine = engine_with(Limits {
-            gather_budget: Duration::from_millis(400),
+            gather_budget: Duration::from_secs(2),
             ..Limits::default()
         });
         let asked = Asked::new(&registry, REPOSITORY, &image, one_key(&key));
@@ -319,7 +319,7 @@ async fn one_digest_is_judged_in_each_repository_by_what_that_one_shows() {
     registry.behave("/slow/app/", Behaviour::Hang);
     registry.behave("/forbidden/app/", Behaviour::status(403));
     let engine = engine_with(Limits {
-        gather_budget: Duration::from_millis(500),
+        gather_budget: Duration::from_secs(2),
         ..Limits::default()
     });
     let ask = |repository| Asked::new(&registry, repository, &image, one_key(&key));
@@ -349,7 +349,7 @@ async fn what_is_known_is_admitted_while_the_registry_is_gone_and_a_new_key_work
     let (contents, image) = signed(&new);
     let registry = serve(&contents).await;
     let engine = engine_with(Limits {
-        gather_budget: Duration::from_millis(300),
+        gather_budget: Duration::from_secs(2),
         ..Limits::default()
     });
     let before = Asked::new(&registry, REPOSITORY, &image, one_key(&old));
@@ -528,7 +528,7 @@ async fn old_evidence_is_looked_at_again_in_the_background_and_serves_meanwhile(
     let engine = engine_with(Limits {
         soft_lifetime: Duration::ZERO,
         refresh_interval: Duration::from_secs(3600),
-        gather_budget: Duration::from_millis(300),
+        gather_budget: Duration::from_secs(2),
         ..Limits::default()
     });
     let asked = Asked::new(&registry, REPOSITORY, &image, one_key(&key));
