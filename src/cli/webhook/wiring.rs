@@ -78,7 +78,7 @@ pub(super) fn registries(
     arguments: &RegistryArguments,
 ) -> Result<Options, Stop> {
     let mut options = Options {
-        keychain: keychain(settings)?,
+        keychain: registry::keychain()?,
         ..Options::default()
     };
     for entry in &settings.registries {
@@ -86,11 +86,16 @@ pub(super) fn registries(
             Some(file) => Some(read(file)?),
             None => None,
         };
+        let keychain = match &entry.docker_config {
+            Some(file) => Some(keychain(file)?),
+            None => None,
+        };
         let host = HostOptions {
             ca,
             insecure_http: entry.insecure_http,
             realm_hosts: entry.realm_hosts.clone(),
             redirect_hosts: entry.redirect_hosts.clone(),
+            keychain,
             // They come from the keychain.
             credentials: None,
         };
@@ -100,31 +105,11 @@ pub(super) fn registries(
     Ok(options)
 }
 
-/// The credentials: of the one file that the settings name, else of the
-/// process's own `config.json`.
-fn keychain(settings: &Settings) -> Result<Keychain, Stop> {
-    let mut named: Vec<_> = settings
-        .registries
-        .iter()
-        .filter_map(|entry| entry.docker_config.as_deref())
-        .collect();
-    named.sort_unstable();
-    named.dedup();
-    match named.as_slice() {
-        [] => registry::keychain(),
-        [file] => {
-            // Without a file there are no credentials; one that is named must
-            // be there.
-            read(file).context("registries[].dockerConfig")?;
-            Ok(Keychain::load(file)
-                .with_context(|| format!("{} cannot be used", file.display()))?)
-        }
-        _ => Err(anyhow::anyhow!(
-            "registries[].dockerConfig: different files are not supported yet; \
-             put all credentials into one, and name that one in each entry"
-        )
-        .into()),
-    }
+/// The credentials in a file that the settings name for a registry. Without a
+/// file there would be none; one that is named must be there.
+fn keychain(file: &Path) -> Result<Keychain, Stop> {
+    read(file).context("registries[].dockerConfig")?;
+    Ok(Keychain::load(file).with_context(|| format!("{} cannot be used", file.display()))?)
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Stop> {
@@ -162,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_of_credentials_that_is_named_must_be_there_and_be_the_only_one() {
+    fn a_file_of_credentials_that_is_named_must_be_there() {
         let why = |text: &str| match registries(&settings(text), &RegistryArguments::default()) {
             Err(stop) => stop.to_string(),
             Ok(_) => panic!("usable"),
@@ -172,12 +157,6 @@ mod tests {
             why(text).contains("dockerConfig: /gone.json cannot be read"),
             "{}",
             why(text)
-        );
-        let text = format!("{text}  - {{ host: b.test, dockerConfig: other.json }}\n");
-        assert!(
-            why(&text).contains("different files are not supported yet"),
-            "{}",
-            why(&text)
         );
     }
 

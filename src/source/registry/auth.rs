@@ -199,14 +199,13 @@ impl Inner {
     }
 
     fn provider(&self, repository: &Repository) -> Provider {
-        let configured = self
-            .hosts
-            .get(repository.registry())
-            .and_then(|host| host.credentials.clone());
-        match configured {
-            Some(credential) => Provider::Fixed(credential),
-            None => self.keychain.provider(repository),
+        let host = self.hosts.get(repository.registry());
+        if let Some(credential) = host.and_then(|host| host.credentials.clone()) {
+            return Provider::Fixed(credential);
         }
+        host.and_then(|host| host.keychain.as_ref())
+            .unwrap_or(&self.keychain)
+            .provider(repository)
     }
 
     /// What a helper answered not long ago.

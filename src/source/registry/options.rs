@@ -49,8 +49,10 @@ pub struct HostOptions {
     /// Plain HTTP instead of HTTPS: whoever is on the way can read credentials
     /// and withhold evidence, though not forge it.
     pub insecure_http: bool,
-    /// Credentials. They come before the keychain's.
+    /// Credentials. They come before those of any keychain.
     pub credentials: Option<Credential>,
+    /// The keychain of this registry, in place of the common one.
+    pub keychain: Option<Keychain>,
     /// Hosts (without port) of token services that this registry's credentials
     /// may be sent to, besides its own. They may be on private addresses.
     pub realm_hosts: Vec<String>,

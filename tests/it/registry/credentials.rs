@@ -445,3 +445,41 @@ fn scopes_tell_credentials_apart() {
     assert_ne!(scope(&auth("a:b")), scope(&auth("a:c")));
     assert_ne!(scope(&auth("a:b")), Scope::default());
 }
+
+#[tokio::test]
+async fn a_registry_with_a_keychain_of_its_own_uses_that_and_the_others_do_not() {
+    let (own, other) = (Hostile::start().await, Hostile::start().await);
+    let (at_own, at_other) = (image(&own), image(&other));
+    own.require(Auth::Basic("robot", CANARY));
+    other.require(Auth::Basic("robot", CANARY));
+    // The file of the one registry knows both, and so does the common one with
+    // another password: each registry is asked with what is meant for it.
+    let of = |password: &str| {
+        let pair = base64::engine::general_purpose::STANDARD.encode(format!("robot:{password}"));
+        let text = format!(
+            r#"{{"auths":{{"{}":{{"auth":"{pair}"}},"{}":{{"auth":"{pair}"}}}}}}"#,
+            own.host(),
+            other.host()
+        );
+        Keychain::from_docker_config(text.as_bytes()).expect("readable")
+    };
+    let host: Host = own.host().parse().expect("a host");
+    let options = HostOptions {
+        keychain: Some(of(CANARY)),
+        ..HostOptions::default()
+    };
+    let client = client(Options {
+        hosts: BTreeMap::from([(host, options)]),
+        keychain: of("stale"),
+        ..once()
+    });
+    assert_eq!(kind(&client.manifest(&at_own, soon()).await), "ok");
+    assert_eq!(kind(&client.manifest(&at_other, soon()).await), "denied");
+    let secret = base64::engine::general_purpose::STANDARD.encode(format!("robot:{CANARY}"));
+    assert!(
+        other
+            .requests()
+            .iter()
+            .all(|request| !request.everything.contains(&secret))
+    );
+}
