@@ -83,11 +83,6 @@ impl<S: Source, R: Runtime> Gate<S, R> {
         self.in_force.store(Arc::new(InForce::new(state)));
     }
 
-    /// Whether there are policies to judge by.
-    pub fn is_synced(&self) -> bool {
-        matches!(self.in_force.load().state, PolicyState::Ready(_))
-    }
-
     /// Decides the review in `bytes` as of `at`. Complete before `deadline`, as
     /// far as the engine keeps it.
     ///

@@ -67,25 +67,6 @@ impl LocationEvidence {
     }
 }
 
-/// Everything gathered for one artifact, gaps included.
-#[derive(Debug, Clone, Default)]
-pub struct Evidence {
-    /// One entry for each location that was looked at.
-    pub locations: Vec<Arc<LocationEvidence>>,
-}
-
-impl Evidence {
-    /// All documents of all locations.
-    pub fn documents(&self) -> impl Iterator<Item = &Arc<Document>> {
-        self.locations.iter().flat_map(|l| &l.documents)
-    }
-
-    /// All gaps of all locations.
-    pub fn gaps(&self) -> impl Iterator<Item = &Obstacle> {
-        self.locations.iter().flat_map(|l| &l.gaps)
-    }
-}
-
 /// One attached document: a signature in one of the known layouts, or what was
 /// found in its place. It is parsed when it is made, once for however many
 /// authorities it is judged under.

@@ -15,6 +15,6 @@ pub mod simple_signing;
 pub mod statement;
 
 pub use bundle::{Bundle, BundleContent, DsseContent, VerificationMaterial};
-pub use document::{Body, Document, Evidence, Location, LocationEvidence, SimpleSigning};
+pub use document::{Body, Document, Location, LocationEvidence, SimpleSigning};
 pub use format::{Class, Layers, SimpleSigningLayer};
 pub use obstacle::{Obstacle, ObstacleKind};

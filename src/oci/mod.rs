@@ -18,4 +18,4 @@ pub(crate) use digest::Hex;
 pub use digest::{Algorithm, Digest, DigestError};
 pub use manifest::{ImageIndex, ImageManifest, Manifest, ManifestError, media_type};
 pub use reference::{PinnedReference, Reference, ReferenceError, Registry, Repository, Tag};
-pub use referrer::{Referrer, fallback_tag};
+pub use referrer::fallback_tag;

@@ -1,16 +1,6 @@
 //! Referrers: manifests that are attached to another one by its digest.
 
-use super::{Descriptor, Digest, Tag};
-
-/// One entry of a referrers listing.
-///
-/// The entry is a claim of the listing: whether the manifest really is
-/// attached, and of which type it is, says only the manifest itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Referrer {
-    /// The attached manifest, as listed.
-    pub descriptor: Descriptor,
-}
+use super::{Digest, Tag};
 
 /// The tag under which registries without the referrers endpoint keep the
 /// listing for `subject`.

@@ -89,12 +89,14 @@ pub enum SourceError {
 }
 
 impl SourceError {
-    /// Whether asking again soon could give another answer.
+    /// Whether asking again within the same deadline could give another answer.
     pub const fn is_transient(&self) -> bool {
         match self {
-            Self::RateLimited { .. } | Self::Unreachable { .. } | Self::TimedOut { .. } => true,
-            Self::Server { status, .. } => *status >= 500,
-            Self::NotFound { .. }
+            Self::RateLimited { .. } | Self::Unreachable { .. } => true,
+            // 501 says that it never will.
+            Self::Server { status, .. } => *status >= 500 && *status != 501,
+            Self::TimedOut { .. }
+            | Self::NotFound { .. }
             | Self::Denied { .. }
             | Self::TooLarge { .. }
             | Self::Malformed { .. }

@@ -61,8 +61,6 @@ codes! {
     PoliciesMissing = "policies-missing",
     /// A policy names a namespace or channel, and the subject has none.
     SubjectIncomplete = "subject-incomplete",
-    /// A policy needs namespace labels, and a review carries none.
-    NamespaceLabelsUnknown = "namespace-labels-unknown",
     /// Not everything has been loaded yet.
     NotSynced = "not-synced",
     /// The AdmissionReview, or the object in it, cannot be read.

@@ -5,7 +5,6 @@
 //! subject and material; changed material is another key, and nothing is ever
 //! flushed. *Absences* have a small cache of their own and evict neither.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -100,42 +99,12 @@ struct FactKey {
     material: Fingerprint,
 }
 
-/// Counters of the caches, for metrics.
-#[derive(Debug, Default)]
-pub struct Stats {
-    hits: AtomicU64,
-    flights: AtomicU64,
-    verifications: AtomicU64,
-}
-
-impl Stats {
-    /// Lookups answered from kept evidence.
-    pub fn hits(&self) -> u64 {
-        self.hits.load(Ordering::Relaxed)
-    }
-
-    /// Flights started.
-    pub fn flights(&self) -> u64 {
-        self.flights.load(Ordering::Relaxed)
-    }
-
-    /// Documents judged by cryptography, not from memory.
-    pub fn verifications(&self) -> u64 {
-        self.verifications.load(Ordering::Relaxed)
-    }
-
-    pub(super) fn flight(&self) {
-        self.flights.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
 #[derive(Debug)]
 pub(super) struct Caches {
     evidence: Cache<EvidenceKey, Arc<Kept>, Weigh, Hasher>,
     absences: Cache<EvidenceKey, Instant, UnitWeighter, Hasher>,
     facts: Cache<FactKey, Arc<Established>, WeighFacts, Hasher>,
     absence_lifetime: Duration,
-    pub stats: Stats,
 }
 
 impl Caches {
@@ -158,7 +127,6 @@ impl Caches {
                 DefaultLifecycle::default(),
             ),
             absence_lifetime: limits.absence_lifetime,
-            stats: Stats::default(),
         }
     }
 
@@ -170,10 +138,7 @@ impl Caches {
         known_good_for: Duration,
     ) -> Option<Arc<Kept>> {
         let kept = self.evidence.get(query)?;
-        (now.saturating_duration_since(kept.looked_at) <= known_good_for).then(|| {
-            self.stats.hits.fetch_add(1, Ordering::Relaxed);
-            kept
-        })
+        (now.saturating_duration_since(kept.looked_at) <= known_good_for).then_some(kept)
     }
 
     /// Whether this was looked at completely a moment ago and was empty.
@@ -234,7 +199,6 @@ impl Caches {
         // Judged outside the cache's own lock on purpose: two reviews may do
         // the same work once, and none waits for another's cryptography.
         let fresh = Arc::new(judge());
-        self.stats.verifications.fetch_add(1, Ordering::Relaxed);
         self.facts.insert(key, Arc::clone(&fresh));
         (fresh, true)
     }

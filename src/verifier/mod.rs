@@ -17,7 +17,6 @@ mod memory;
 mod recall;
 mod runtime;
 
-pub use cache::Stats;
 pub use limits::Limits;
 pub use recall::Prepared;
 #[cfg(feature = "client")]
@@ -106,11 +105,6 @@ impl<S: Source, R: Runtime> Verifier<S, R> {
                 limits,
             }),
         }
-    }
-
-    /// Counters of the caches.
-    pub fn stats(&self) -> &Stats {
-        &self.inner.caches.stats
     }
 
     /// How many lookups are under way.
@@ -208,7 +202,6 @@ impl<S: Source, R: Runtime> Verifier<S, R> {
             || None,
             || {
                 let places = inner.places(request).map_err(Err)?;
-                inner.caches.stats.flight();
                 let inner = Arc::clone(inner);
                 let (repository, tag, _) = key.clone();
                 Ok(async move {
@@ -332,7 +325,6 @@ impl<S: Source, R: Runtime> Inner<S, R> {
         key: EvidenceKey,
         places: Places,
     ) -> impl Future<Output = Looked> + Send + 'static {
-        self.caches.stats.flight();
         let inner = Arc::clone(self);
         async move {
             let deadline = inner.budget();

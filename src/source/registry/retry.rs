@@ -44,16 +44,14 @@ where
 /// How long to wait after the `made`th attempt failed with `error`; `None` if
 /// asking again cannot help.
 fn pause(error: &SourceError, made: u32) -> Option<Duration> {
+    if !error.is_transient() {
+        return None;
+    }
     let asked = match error {
-        SourceError::RateLimited { retry_after, .. } => *retry_after,
-        SourceError::Server {
-            status,
-            retry_after,
-            ..
-        } if *status >= 500 && *status != 501 => *retry_after,
-        SourceError::Unreachable { .. } => None,
-        // The deadline is over, or the answer will be the same.
-        _ => return None,
+        SourceError::RateLimited { retry_after, .. } | SourceError::Server { retry_after, .. } => {
+            *retry_after
+        }
+        _ => None,
     };
     let bound = FIRST_PAUSE * 2_u32.saturating_pow(made.saturating_sub(1).min(6));
     let random = bound.mul_f64(rand::random_range(0.5..1.0));

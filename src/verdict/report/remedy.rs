@@ -19,7 +19,6 @@ pub(super) fn remedy(code: Code) -> &'static str {
         Code::PolicyInvalid => "correct the policy; floe policy check PATH lists every problem",
         Code::PoliciesMissing => "put at least one policy into the folder, or make it readable",
         Code::SubjectIncomplete => "say where the image is used, with --namespace or --channel",
-        Code::NamespaceLabelsUnknown => "match namespaces by name: a review carries no labels",
         Code::NotSynced => "wait until the gate is ready; it is still loading",
         Code::ReviewMalformed => "send an AdmissionReview v1 with a readable object",
         Code::TooManyImages => "split the object: it names more images than are looked at",
