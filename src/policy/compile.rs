@@ -235,7 +235,7 @@ impl Compiled {
                         Some(Ok(Material::Root(_))) => {
                             Err(Arc::from(format!("{reference} is no key")))
                         }
-                        Some(Err(why)) => Err(Arc::from(why.as_str())),
+                        Some(Err(error)) => Err(Arc::from(error.why.as_str())),
                         None => Err(Arc::from(format!("{reference} was not read"))),
                     },
                 };
