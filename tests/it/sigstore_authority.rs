@@ -8,6 +8,7 @@ use jiff::Timestamp;
 
 use crate::support::authority::{Image, Key, KeyKind, RepositoryContents};
 use crate::support::oracle::{self, Demand};
+use crate::support::sigstore::matrix::Case;
 use crate::support::sigstore::{
     Ca, Defect, EntryKind, Hashing, Identity, Layout, Log, San, Signed, Signing, Sigstore, Stamp,
     TokenForm, Tsa, Version, Window, root,
@@ -337,4 +338,21 @@ fn another_verifier_refuses_what_falls_outside_the_windows_of_the_root() {
     }
     judged(&sigstore, &good, Demand::ALL).expect_err("a stranger");
     judged(&sigstore, &v2, Demand::ALL).expect_err("a stranger");
+}
+
+#[test]
+fn the_matrix_is_a_thousand_artifacts_and_the_other_verifier_knows_the_sound_ones() {
+    let all: Vec<_> = Case::all().collect();
+    assert!(all.len() >= 1_000, "{}", all.len());
+    assert!((90..=110).contains(&Case::some(100).len()));
+    for case in Case::sound() {
+        // Of legacy attestations the timestamp is over the envelope, and
+        // `intoto` 0.0.1 and keys of P-521 are not known there.
+        let bundle = matches!(case.layout, Layout::Bundle(_));
+        if !bundle || case.key == KeyKind::P521 {
+            continue;
+        }
+        let signed = case.signing(&SIGSTORE, &image()).make();
+        judged(&SIGSTORE, &signed, Demand::ALL).unwrap_or_else(|e| panic!("{case:?}: {e}"));
+    }
 }

@@ -1,6 +1,8 @@
 //! X.509 certificates (RFC 5280), as Fulcio and the timestamp authority write
 //! them, and with every defect that a test asks for.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use aws_lc_rs::digest;
 use jiff::Timestamp;
 
@@ -245,7 +247,10 @@ impl Signer {
         not_after: Timestamp,
     ) -> Tbs {
         let own = key_id(self.key.spki());
-        let mut serial = digest::digest(&digest::SHA256, spki).as_ref()[..16].to_vec();
+        // 16 bytes as Fulcio's, another for each certificate.
+        static ISSUED: AtomicU64 = AtomicU64::new(0);
+        let issued = ISSUED.fetch_add(1, Ordering::Relaxed).to_be_bytes();
+        let mut serial = [&key_id(spki)[..8], &issued].concat();
         serial[0] = 0x40 | (serial[0] & 0x3f);
         Tbs {
             serial,

@@ -22,7 +22,7 @@ impl Signing<'_> {
     pub(crate) fn make(self) -> Signed {
         let (key, leaf) = match &self.signer {
             Signer::Keyless(kind) => {
-                let leaf = Arc::new(self.issue(Arc::new(Key::generate(*kind))));
+                let leaf = Arc::new(self.issue(self.sigstore.key(*kind)));
                 (Arc::clone(&leaf.key), Some(leaf))
             }
             Signer::Leaf(leaf) => (Arc::clone(&leaf.key), Some(Arc::clone(leaf))),

@@ -31,6 +31,7 @@ pub(crate) mod der;
 pub(crate) mod entry;
 pub(crate) mod identity;
 mod making;
+pub(crate) mod matrix;
 pub(crate) mod rekor;
 pub(crate) mod root;
 pub(crate) mod signed;
@@ -38,6 +39,8 @@ pub(crate) mod signing;
 mod spoiling;
 pub(crate) mod tree;
 pub(crate) mod tsa;
+
+use std::sync::{Arc, OnceLock};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -135,6 +138,8 @@ pub(crate) struct Sigstore {
     pub(crate) rekor_v2_ecdsa: Rekor,
     pub(crate) tsa: Tsa,
     pub(crate) witness: Witness,
+    /// The key of all RSA certificates: making one takes its time.
+    rsa: OnceLock<Arc<Key>>,
 }
 
 impl Sigstore {
@@ -154,6 +159,7 @@ impl Sigstore {
             rekor_v2_ecdsa: Rekor::v2("log2026-2.rekor.example.test", KeyKind::P256, valid),
             tsa: Tsa::new(KeyKind::P256, at, false),
             witness: Witness::new("witness.example.test"),
+            rsa: OnceLock::new(),
         }
     }
 
@@ -178,6 +184,15 @@ impl Sigstore {
     pub(crate) fn sign_blob(&self, blob: &[u8]) -> Signing<'_> {
         Signing::new(self, signing::Subject::Blob(blob.to_vec()))
             .layout(Layout::Message(Version::V03))
+    }
+
+    /// A key for a new certificate.
+    pub(crate) fn key(&self, kind: KeyKind) -> Arc<Key> {
+        let new = || Arc::new(Key::generate(kind));
+        match kind {
+            KeyKind::Rsa => Arc::clone(self.rsa.get_or_init(new)),
+            _ => new(),
+        }
     }
 
     /// The log behind a choice.
