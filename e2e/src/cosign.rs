@@ -176,7 +176,7 @@ fn empty_services() -> &'static (PathBuf, PathBuf) {
     &EMPTY
 }
 
-fn cosign(name: &str) -> Command {
+pub(crate) fn cosign(name: &str) -> Command {
     let mut command = Command::new(part(name));
     isolate(&mut command);
     command.env("COSIGN_PASSWORD", PASSWORD);
@@ -207,7 +207,7 @@ fn isolate(command: &mut Command) {
 }
 
 #[track_caller]
-fn run(command: &mut Command) {
+pub(crate) fn run(command: &mut Command) {
     let output = command
         .stdin(Stdio::null())
         .output()

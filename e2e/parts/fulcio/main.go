@@ -35,21 +35,20 @@ func main() {
 	listen := flag.String("listen", "", "address of the HTTP API")
 	issuers := flag.String("config", "", "the identity providers, YAML")
 	chain := flag.String("chain", "", "certificate of the authority and those above it, PEM")
-	key := flag.String("key", "", "its private key, encrypted PKCS#8")
-	password := flag.String("password", "", "the password of the key")
+	key := flag.String("key", "", "its private key, PKCS#8")
 	ctLog := flag.String("ct-log", "", "URL of the certificate transparency log")
 	ctLogKey := flag.String("ct-log-key", "", "public key of the log, PEM")
 	flag.Parse()
-	log.Fatal(run(*listen, *issuers, *chain, *key, *password, *ctLog, *ctLogKey))
+	log.Fatal(run(*listen, *issuers, *chain, *key, *ctLog, *ctLogKey))
 }
 
-func run(listen, issuers, chain, key, password, ctLog, ctLogKey string) error {
+func run(listen, issuers, chain, key, ctLog, ctLogKey string) error {
 	ctx := context.Background()
 	settings, err := config.Load(issuers)
 	if err != nil {
 		return err
 	}
-	authority, err := fileca.NewFileCA(chain, key, password, false)
+	authority, err := fileca.NewFileCA(chain, key, "", false)
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@
 
 mod documented;
 mod fixtures;
+mod keyless;
 mod outcomes;
 mod places;
 mod reading;
