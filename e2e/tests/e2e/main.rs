@@ -8,6 +8,8 @@
 mod documented;
 mod fixtures;
 mod keyless;
+mod mirrors;
+mod opinions;
 mod outcomes;
 mod places;
 mod reading;
