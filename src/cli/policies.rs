@@ -7,7 +7,7 @@ use super::Stop;
 use super::files;
 use crate::policy::{Compiled, PolicyDocument, PolicySet, Problem, compile};
 use crate::roots;
-use crate::trust::MaterialRef;
+use crate::trust::{AuthorityMaterial, Material, MaterialRef};
 
 /// Reads the documents at `paths`: each a file, or a folder whose YAML and JSON
 /// files are read, those in folders below it not.
@@ -89,7 +89,10 @@ pub(super) fn of_keys(files: &[PathBuf]) -> Result<PolicySet, Stop> {
         let reference = MaterialRef::File(file.display().to_string());
         let materials = roots::read(std::slice::from_ref(&reference));
         let material = match materials.get(&reference) {
-            Some(Ok(material)) => Arc::clone(material),
+            Some(Ok(Material::Key(key))) => Arc::new(AuthorityMaterial::key(key.clone())),
+            Some(Ok(Material::Root(_))) => {
+                return Err(anyhow::anyhow!("--key: {reference} is no key").into());
+            }
             Some(Err(sentence)) => return Err(anyhow::anyhow!("--key: {sentence}").into()),
             None => return Err(anyhow::anyhow!("--key: {reference} was not read").into()),
         };

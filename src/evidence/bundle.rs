@@ -8,27 +8,18 @@
 use super::dsse::{self, Envelope};
 use super::format::BundleVersion;
 use super::json::{self, JsonError, Object};
+use super::material::{SignerMaterial, VerificationMaterial};
 use super::statement::{Statement, StatementError};
 
 /// A bundle as found; nothing in it is verified.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bundle {
+    /// Of which version of the format it says to be.
+    pub version: BundleVersion,
     /// With what the bundle says its signature is to be verified.
     pub material: VerificationMaterial,
     /// What was signed.
     pub content: BundleContent,
-}
-
-/// What a bundle says its signature is to be verified with.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum VerificationMaterial {
-    /// A key that the verifier has: `hint` names it, and proves nothing.
-    PublicKey {
-        /// The hint, where it is the base64 of 32 bytes as cosign writes it.
-        hint: Option<[u8; 32]>,
-    },
-    /// A certificate or chain of them.
-    Certificate,
 }
 
 /// What a bundle holds.
@@ -37,7 +28,26 @@ pub enum BundleContent {
     /// An envelope with, usually, an in-toto statement.
     Dsse(DsseContent),
     /// A signature over bytes that are not in the bundle.
-    MessageSignature,
+    MessageSignature(MessageSignature),
+}
+
+/// A signature over bytes that are elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MessageSignature {
+    /// The digest that the bundle gives for the bytes, where it gives one: a
+    /// hint, which must not contradict them.
+    pub digest: Option<MessageDigest>,
+    /// The signature.
+    pub signature: Vec<u8>,
+}
+
+/// The digest that a bundle gives for the bytes that were signed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MessageDigest {
+    /// `SHA2_256`, `SHA2_384` or `SHA2_512`, as found.
+    pub algorithm: String,
+    /// The digest.
+    pub digest: Vec<u8>,
 }
 
 /// An envelope and what its payload says.
@@ -45,6 +55,8 @@ pub enum BundleContent {
 pub struct DsseContent {
     /// Type of the payload.
     pub payload_type: String,
+    /// The payload.
+    pub payload: Vec<u8>,
     /// The bytes that are signed.
     pub signed_bytes: Vec<u8>,
     /// The signatures, in order.
@@ -99,7 +111,10 @@ impl Bundle {
                 let envelope = Envelope::parse(&bundle.object("dsseEnvelope", dsse::KEYS)?)?;
                 BundleContent::Dsse(DsseContent::new(envelope))
             }
-            (None, Some(_)) => BundleContent::MessageSignature,
+            (None, Some(_)) => BundleContent::MessageSignature(MessageSignature {
+                digest: None,
+                signature: Vec::new(),
+            }),
             (None, None) => {
                 return Err(BundleError::Malformed(
                     "the bundle has neither dsseEnvelope nor messageSignature".into(),
@@ -111,7 +126,11 @@ impl Bundle {
                 ));
             }
         };
-        Ok(Self { material, content })
+        Ok(Self {
+            version: BundleVersion::V0_3,
+            material,
+            content,
+        })
     }
 }
 
@@ -121,21 +140,28 @@ impl VerificationMaterial {
             .into_iter()
             .filter(|key| object.get(key).is_some())
             .collect();
-        match found[..] {
+        let signer = match found[..] {
             ["publicKey"] => {
                 let key = object.object("publicKey", &["hint"])?;
                 let hint = key.optional_string("hint")?;
-                Ok(Self::PublicKey {
+                SignerMaterial::PublicKey {
                     hint: hint.and_then(|text| json::base64(&text)?.try_into().ok()),
-                })
+                }
             }
-            [_] => Ok(Self::Certificate),
-            _ => Err(JsonError(format!(
-                "verificationMaterial has {} of publicKey, certificate and x509CertificateChain; \
-                 exactly one is expected",
-                found.len()
-            ))),
-        }
+            [_] => SignerMaterial::Certificate(Vec::new()),
+            _ => {
+                return Err(JsonError(format!(
+                    "verificationMaterial has {} of publicKey, certificate and \
+                     x509CertificateChain; exactly one is expected",
+                    found.len()
+                )));
+            }
+        };
+        Ok(Self {
+            signer,
+            log_entries: Vec::new(),
+            timestamps: Vec::new(),
+        })
     }
 }
 
@@ -145,6 +171,7 @@ impl DsseContent {
             signed_bytes: envelope.signed_bytes(),
             statement: Statement::parse(&envelope.payload),
             payload_type: envelope.payload_type,
+            payload: envelope.payload,
             signatures: envelope.signatures,
         }
     }

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use super::bundle::{Bundle, BundleError};
+use super::bundle::{Bundle, BundleError, DsseContent};
 use super::format::{
     self, CERTIFICATE_ANNOTATION, MAX_BUNDLE_BYTES, MAX_PAYLOAD_BYTES, SIGNATURE_ANNOTATION,
     SimpleSigningLayer,
 };
 use super::simple_signing::SimpleSigningPayload;
-use super::{Obstacle, json};
+use super::{Obstacle, SignerMaterial, VerificationMaterial, json};
 use crate::oci::{Content, Digest};
 
 /// Characters of the sentence that says what is wrong with a document.
@@ -22,17 +22,24 @@ pub enum Location {
     Referrers,
     /// The tag `sha256-HEX.sig` of cosign's legacy layout.
     SignatureTag,
+    /// The tag `sha256-HEX.att` of cosign's legacy layout. Looked at only where
+    /// a policy asks for attestations.
+    AttestationTag,
 }
 
 impl Location {
     /// Every location, in the order in which they are reported.
-    pub const ALL: [Self; 2] = [Self::Referrers, Self::SignatureTag];
+    pub const ALL: [Self; 3] = [Self::Referrers, Self::SignatureTag, Self::AttestationTag];
+
+    /// Those that may hold signatures.
+    pub const SIGNATURES: [Self; 2] = [Self::Referrers, Self::SignatureTag];
 
     /// The name in reports.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Referrers => "referrers",
             Self::SignatureTag => "signature-tag",
+            Self::AttestationTag => "attestation-tag",
         }
     }
 }
@@ -87,6 +94,8 @@ pub struct Document {
 pub enum Body {
     /// A legacy cosign signature.
     SimpleSigning(SimpleSigning),
+    /// A legacy cosign attestation.
+    Attestation(Attestation),
     /// A Sigstore bundle.
     Bundle(Bundle),
     /// A format that floe does not verify.
@@ -110,8 +119,18 @@ pub struct SimpleSigning {
     pub signature: Vec<u8>,
     /// What the payload says.
     pub payload: SimpleSigningPayload,
-    /// Whether a certificate is attached, as for keyless signatures.
-    pub has_certificate: bool,
+    /// What came with it in the annotations of its layer.
+    pub material: VerificationMaterial,
+}
+
+/// A legacy cosign attestation as found: an envelope that is the blob of a
+/// layer. Nothing in it is verified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attestation {
+    /// The envelope.
+    pub content: DsseContent,
+    /// What came with it in the annotations of its layer.
+    pub material: VerificationMaterial,
 }
 
 impl Document {
@@ -145,7 +164,15 @@ impl Document {
             payload: SimpleSigningPayload::parse(payload.bytes()).map_err(|error| error.0)?,
             signed_bytes: payload,
             signature,
-            has_certificate,
+            material: VerificationMaterial {
+                signer: if has_certificate {
+                    SignerMaterial::Certificate(Vec::new())
+                } else {
+                    SignerMaterial::PublicKey { hint: None }
+                },
+                log_entries: Vec::new(),
+                timestamps: Vec::new(),
+            },
         }))
     }
 

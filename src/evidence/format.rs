@@ -5,6 +5,8 @@
 //! descriptor says about its manifest is a claim, and registries get it wrong
 //! (some report the type of the configuration), so everything else is looked at.
 
+use std::fmt;
+
 use super::{Document, Obstacle, ObstacleKind};
 use crate::oci::{Descriptor, Digest, ImageManifest, media_type};
 
@@ -34,11 +36,24 @@ pub const MAX_BUNDLE_BYTES: u64 = 8 << 20;
 pub const MAX_PAYLOAD_BYTES: u64 = 256 << 10;
 
 /// The versions of the Sigstore bundle format.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum BundleVersion {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum BundleVersion {
+    /// A signed entry timestamp is enough, a proof of inclusion optional.
     V0_1,
+    /// Log entries carry a proof of inclusion with a checkpoint.
     V0_2,
+    /// As 0.2, and the certificate comes without others above it.
     V0_3,
+}
+
+impl fmt::Display for BundleVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::V0_1 => "0.1",
+            Self::V0_2 => "0.2",
+            Self::V0_3 => "0.3",
+        })
+    }
 }
 
 impl BundleVersion {

@@ -10,11 +10,15 @@ mod document;
 pub mod dsse;
 pub mod format;
 mod json;
+mod material;
 mod obstacle;
+mod predicate;
 pub mod simple_signing;
 pub mod statement;
 
-pub use bundle::{Bundle, BundleContent, DsseContent, VerificationMaterial};
-pub use document::{Body, Document, Location, LocationEvidence, SimpleSigning};
-pub use format::{Class, Layers, SimpleSigningLayer};
+pub use bundle::{Bundle, BundleContent, DsseContent, MessageDigest, MessageSignature};
+pub use document::{Attestation, Body, Document, Location, LocationEvidence, SimpleSigning};
+pub use format::{BundleVersion, Class, Layers, SimpleSigningLayer};
+pub use material::{InclusionProof, LogEntry, SignerMaterial, VerificationMaterial};
 pub use obstacle::{Obstacle, ObstacleKind};
+pub use predicate::{Predicate, PredicateKind};

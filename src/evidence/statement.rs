@@ -1,7 +1,9 @@
 //! in-toto statements: which digests something is said about, and what.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use super::Predicate;
 use super::json::{self, JsonError, Object};
 use crate::oci::{Algorithm, Digest};
 
@@ -14,13 +16,15 @@ const STATEMENT_TYPES: [&str; 2] = [
     "https://in-toto.io/Statement/v0.1",
 ];
 
-/// An in-toto statement, version 0.1 or 1. The predicate stays unread.
+/// An in-toto statement, version 0.1 or 1.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Statement {
     /// What kind of thing is said.
     pub predicate_type: String,
     /// What it is said about.
     pub subjects: Vec<StatementSubject>,
+    /// What is said; shared by all who verify it.
+    pub predicate: Arc<Predicate>,
 }
 
 /// One subject of a statement. Its name is left out: a statement binds to
@@ -88,9 +92,13 @@ impl Statement {
             }
             read.push(subject);
         }
+        let predicate_type = object.string("predicateType")?;
+        let predicate = object.get("predicate").map_or("null", |raw| raw.get());
+        let predicate = Arc::new(Predicate::parse(&predicate_type, predicate));
         Ok(Self {
-            predicate_type: object.string("predicateType")?,
+            predicate_type,
             subjects: read,
+            predicate,
         })
     }
 

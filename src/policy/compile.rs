@@ -11,7 +11,7 @@ use super::select::Matcher;
 use super::spec::{self, KeySource, Spec};
 use super::{Authority, Policy, PolicySet, Tags, yaml};
 use crate::oci::Digest;
-use crate::trust::{MaterialRef, Materials};
+use crate::trust::{AuthorityMaterial, Material, MaterialRef, Materials};
 use crate::verdict::{Code, Enforcement, Finding, PolicyName};
 
 /// One document as it was read: where from, and its text.
@@ -229,7 +229,12 @@ impl Compiled {
                 let material = match source {
                     KeySource::Inline(material) => Ok(Arc::clone(material)),
                     KeySource::Ref(reference) => match materials.get(reference) {
-                        Some(Ok(material)) => Ok(Arc::clone(material)),
+                        Some(Ok(Material::Key(key))) => {
+                            Ok(Arc::new(AuthorityMaterial::key(key.clone())))
+                        }
+                        Some(Ok(Material::Root(_))) => {
+                            Err(Arc::from(format!("{reference} is no key")))
+                        }
                         Some(Err(why)) => Err(Arc::from(why.as_str())),
                         None => Err(Arc::from(format!("{reference} was not read"))),
                     },

@@ -66,6 +66,8 @@ fn signers<'f>(
         .into_iter()
         .flat_map(|material| facts.under(*material))
         .filter_map(|established| established.as_ref().as_ref().ok())
+        // An attestation is not a signature.
+        .filter(|verified| verified.claim().as_signature().is_some())
         .map(|verified| &verified.proof().signer)
 }
 

@@ -8,9 +8,8 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
-use std::sync::Arc;
 
-use crate::trust::{AuthorityMaterial, MaterialRef, Materials, PublicKey};
+use crate::trust::{Material, MaterialRef, Materials, PublicKey};
 
 /// Largest key file: an RSA key of 8192 bits takes about 1.5 KiB in PEM.
 const MAX_KEY: u64 = 64 * 1024;
@@ -24,13 +23,17 @@ pub fn read(references: &[MaterialRef]) -> Materials {
     materials
 }
 
-fn material(reference: &MaterialRef) -> Result<Arc<AuthorityMaterial>, String> {
+fn material(reference: &MaterialRef) -> Result<Material, String> {
     let text = match reference {
         MaterialRef::File(path) => file(Path::new(path)),
         MaterialRef::Env(name) => env(name),
+        MaterialRef::CertificatesFile(_)
+        | MaterialRef::CertificatesEnv(_)
+        | MaterialRef::Root(_)
+        | MaterialRef::RootPath(_) => Err("cannot be read yet".to_owned()),
     };
     text.and_then(|text| PublicKey::from_pem(&text).map_err(|error| error.to_string()))
-        .map(|key| Arc::new(AuthorityMaterial::key(key)))
+        .map(Material::Key)
         .map_err(|why| format!("{reference}: {why}"))
 }
 
@@ -90,7 +93,7 @@ mod tests {
             .clone()
             .expect("a key");
         let expected = PublicKey::from_spki(&pair.subject_public_key_info()).expect("a key");
-        assert_eq!(material.keys(), [expected]);
+        assert_eq!(material, Material::Key(expected));
     }
 
     #[test]

@@ -11,9 +11,10 @@ mod tests;
 use std::fmt;
 use std::sync::Arc;
 
+use aws_lc_rs::digest as lc_digest;
 use aws_lc_rs::signature::{self as lc, ParsedPublicKey, VerificationAlgorithm};
 
-use crate::oci::{Digest, Hex};
+use crate::oci::{Algorithm, Digest, Hex};
 
 /// SHA-256 over the DER of a key's SubjectPublicKeyInfo: the identity of a key,
 /// and what `publicKey.hint` of a bundle contains in base64.
@@ -251,6 +252,23 @@ impl PublicKey {
         self.verifiers
             .iter()
             .find(|(_, key)| key.verify_sig(message, signature).is_ok())
+            .map(|(scheme, _)| *scheme)
+    }
+}
+
+impl PublicKey {
+    /// As [`Self::verify`] where only the digest of the message is known.
+    /// Schemes that hash otherwise, and Ed25519, which hashes twice, are not
+    /// tried.
+    pub fn verify_digest(&self, digest: &Digest, signature: &[u8]) -> Option<Scheme> {
+        let algorithm = match digest.algorithm() {
+            Algorithm::Sha256 => &lc_digest::SHA256,
+            Algorithm::Sha512 => &lc_digest::SHA512,
+        };
+        let hashed = lc_digest::Digest::import_less_safe(digest.as_bytes(), algorithm).ok()?;
+        self.verifiers
+            .iter()
+            .find(|(_, key)| key.verify_digest_sig(&hashed, signature).is_ok())
             .map(|(scheme, _)| *scheme)
     }
 }

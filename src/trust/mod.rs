@@ -5,17 +5,34 @@
 //! Its result depends on nothing else, so it can be kept for as long as
 //! anybody likes: other material is another key, and policy is not involved.
 
+mod certificate;
 mod establish;
+mod identity;
 mod key;
+mod log;
 mod material;
+mod prove;
 mod rejection;
+mod root;
+mod signed;
+mod timestamp;
 mod verified;
+mod window;
 
-pub use establish::establish;
+pub use establish::{Blob, establish, establish_blob};
+pub use identity::{CertificateIdentity, CiClaims, NameKind, SubjectName};
 pub use key::{KeyError, KeyFingerprint, PublicKey, Scheme};
-pub use material::{AuthorityMaterial, Fingerprint, MaterialRef, Materials};
+pub use material::{
+    AuthorityMaterial, Demand, Demands, Fingerprint, Material, MaterialRef, Materials, OldBundles,
+    Signers,
+};
 pub use rejection::{Rejection, RejectionKind};
-pub use verified::{Proof, SignatureClaim, SignatureLayout, SignerId, Verified};
+pub use root::{PUBLIC_GOOD, RootError, TrustRoot};
+pub use verified::{
+    AttestationClaim, Claim, LogProof, Proof, SctProof, SignatureClaim, SignatureLayout, SignerId,
+    TimestampProof, Verified,
+};
+pub use window::Window;
 
 /// What one document is worth under one authority's material.
-pub type Established = Result<Verified<SignatureClaim>, Rejection>;
+pub type Established = Result<Verified<Claim>, Rejection>;

@@ -58,6 +58,10 @@ pub(super) async fn look(
         Question::Attached(Location::SignatureTag) => {
             (Location::SignatureTag, look.signature_tag().await)
         }
+        // Nothing asks for it yet.
+        Question::Attached(Location::AttestationTag) => {
+            (Location::AttestationTag, Found::default())
+        }
         Question::Visible => (Location::Referrers, look.visible().await),
     };
     LocationEvidence {

@@ -184,7 +184,7 @@ impl<S: Source, R: Runtime> Verifier<S, R> {
             selection: &selection,
             materials,
             image,
-            looked: Vec::with_capacity(Location::ALL.len()),
+            looked: Vec::with_capacity(Location::SIGNATURES.len()),
         }
         .conclude()
         .await
@@ -402,7 +402,7 @@ impl<S: Source, R: Runtime> Judgement<'_, S, R> {
         // in this loop.
         let mut missing = Vec::new();
         let mut admitted = false;
-        for location in Location::ALL {
+        for location in Location::SIGNATURES {
             key.question = Question::Attached(location);
             let Some(kept) = inner.caches.kept(&key.query(), now, self.known_good_for) else {
                 missing.push(location);

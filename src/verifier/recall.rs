@@ -100,8 +100,8 @@ impl<S: Source, R: Runtime> Verifier<S, R> {
         }
         let inner = &self.inner;
         let scope = inner.source.scope(image.repository());
-        let mut found: [Option<Arc<Kept>>; Location::ALL.len()] = Default::default();
-        for (index, location) in Location::ALL.into_iter().enumerate() {
+        let mut found: [Option<Arc<Kept>>; Location::SIGNATURES.len()] = Default::default();
+        for (index, location) in Location::SIGNATURES.into_iter().enumerate() {
             let query = EvidenceQuery {
                 image,
                 scope: &scope,

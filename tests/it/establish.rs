@@ -103,16 +103,19 @@ fn a_signature_by_every_kind_of_key_is_established_in_both_layouts() {
             (cosign_legacy(key, &image), SignatureLayout::SimpleSigning),
         ] {
             let verified = judge(&attachment, &image, key).expect("a good signature");
-            assert_eq!(verified.claim().subject, image.digest);
-            assert_eq!(verified.claim().layout, layout);
-            let SignerId::Key(fingerprint) = verified.proof().signer;
+            let claim = verified.claim().as_signature().expect("a signature");
+            assert_eq!(claim.subject, image.digest);
+            assert_eq!(claim.layout, layout);
+            let SignerId::Key(fingerprint) = verified.proof().signer else {
+                panic!("a key signed");
+            };
             assert_eq!(
                 fingerprint.to_string(),
                 Digest::sha256(key.spki()).to_string()
             );
             let reference = (layout == SignatureLayout::SimpleSigning)
                 .then(|| "registry.example.com/app".to_owned());
-            assert_eq!(verified.claim().docker_reference, reference);
+            assert_eq!(claim.docker_reference, reference);
             let scheme = match key.kind {
                 KeyKind::P256 => "ecdsa-p256-sha256",
                 KeyKind::P384 => "ecdsa-p384-sha384",
@@ -239,8 +242,9 @@ fn what_does_not_bind_may_differ_and_the_signature_still_counts() {
         annotations.insert("dev.sigstore.cosign/certificate".into(), "PEM".into());
     }
     let verified = judge(&attachment, &image, key).expect("the key made it, certificate or not");
+    let claim = verified.claim().as_signature().expect("a signature");
     assert_eq!(
-        verified.claim().annotations,
+        claim.annotations,
         BTreeMap::from([("team".to_owned(), "a".to_owned())])
     );
 }

@@ -15,7 +15,7 @@ use crate::policy::{
     decide,
 };
 use crate::trust::{
-    Established, KeyFingerprint, Proof, Rejection, RejectionKind, Scheme, SignatureClaim,
+    Claim, Established, KeyFingerprint, Proof, Rejection, RejectionKind, Scheme, SignatureClaim,
     SignatureLayout, SignerId, Verified,
 };
 use crate::verdict::Status::{Inconclusive, Satisfied, Violated};
@@ -27,16 +27,13 @@ pub(super) fn signer(number: u8) -> SignerId {
 
 pub(super) fn signed(number: u8) -> Arc<Established> {
     Arc::new(Ok(Verified::for_test(
-        SignatureClaim {
+        Claim::Signature(SignatureClaim {
             subject: Digest::sha256(b"image"),
             layout: SignatureLayout::Bundle,
             docker_reference: None,
             annotations: BTreeMap::new(),
-        },
-        Proof {
-            signer: signer(number),
-            scheme: Scheme::Ed25519,
-        },
+        }),
+        Proof::of_key(KeyFingerprint::from_bytes([number; 32]), Scheme::Ed25519),
     )))
 }
 

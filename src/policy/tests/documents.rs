@@ -6,7 +6,7 @@ use std::time::Duration;
 use rcgen::KeyPair;
 
 use crate::policy::{Compiled, Policy, PolicyDocument, PolicySet, Problem, Requirement, Tags};
-use crate::trust::{AuthorityMaterial, MaterialRef, Materials, PublicKey};
+use crate::trust::{AuthorityMaterial, Material, MaterialRef, Materials, PublicKey};
 use crate::verdict::{Code, Enforcement, Subject};
 
 fn compile(text: &str) -> Result<Compiled, Vec<Problem>> {
@@ -36,6 +36,10 @@ fn policy(set: &PolicySet) -> Arc<Policy> {
 fn material(pair: &KeyPair) -> Arc<AuthorityMaterial> {
     let key = PublicKey::from_pem(&pair.public_key_pem()).expect("a key");
     Arc::new(AuthorityMaterial::key(key))
+}
+
+fn key(pair: &KeyPair) -> Material {
+    Material::Key(PublicKey::from_pem(&pair.public_key_pem()).expect("a key"))
 }
 
 #[test]
@@ -410,7 +414,7 @@ fn one_key_under_two_names_is_refused_as_text_and_denies_as_files() {
     let compiled = compile(&files).expect("not known yet");
     let mut materials = Materials::default();
     for reference in compiled.materials() {
-        materials.insert(reference, Ok(material(&pair)));
+        materials.insert(reference, Ok(key(&pair)));
     }
     let set = compiled.bind(&materials);
     let broken = policy(&set).broken.clone().expect("broken");
@@ -433,7 +437,7 @@ fn policies_with_one_key_share_its_material_and_the_hash_follows_keys() {
     let compiled = compile(&texts.join("\n---\n")).expect("good");
     let bind = |pair: &KeyPair| {
         let mut materials = Materials::default();
-        materials.insert(MaterialRef::Env("A".to_owned()), Ok(material(pair)));
+        materials.insert(MaterialRef::Env("A".to_owned()), Ok(key(pair)));
         compiled.bind(&materials)
     };
     let (one, two) = (

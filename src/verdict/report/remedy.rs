@@ -67,6 +67,38 @@ pub(super) fn remedy(code: Code) -> &'static str {
             R::NotASignature => "sign the image itself; an attestation is not a signature",
             R::PayloadType => "sign with cosign, or as an in-toto statement in a DSSE envelope",
             R::SignatureCount => "attach one envelope for each signature",
+            R::BundleVersion => {
+                "sign again with a current cosign, or accept old bundles in the policy"
+            }
+            R::CertificateChain => {
+                "sign without --certificate-chain, and give the chain to floe as trust root"
+            }
+            R::CertificateInvalid => "sign again with a certificate that names its holder",
+            R::CertificateUntrusted => {
+                "sign with a certificate of an authority that the policy names, or name its root"
+            }
+            R::CertificateExpired => "sign again while the certificate is valid",
+            R::SctMissing | R::SctInvalid => {
+                "use a certificate authority with a log that the trust root names"
+            }
+            R::LogEntryMissing | R::LogProofMissing => {
+                "sign again with an upload to the transparency log"
+            }
+            R::LogEntryUnsupported => "sign again with an entry of a kind that floe reads",
+            R::LogUnknown => "name the trust root of this log, or sign with one that is named",
+            R::LogEntryMalformed
+            | R::LogEntryMismatch
+            | R::LogPromiseInvalid
+            | R::LogProofInvalid
+            | R::LogCheckpointInvalid => "do not use this signature; sign again",
+            R::TimestampMissing => "sign again with a timestamp authority",
+            R::TimestampInvalid | R::TimestampOutsideValidity => {
+                "use a timestamp authority that the trust root names"
+            }
+            R::TrustedTimeMissing => {
+                "sign again with a log or a timestamp authority that says when"
+            }
+            R::RootMissing => "name a trust root for this authority",
         },
     }
 }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use floe::evidence::Document;
 use floe::evidence::format::{bundle_layers, simple_signing_layers};
 use floe::oci::{Content, Descriptor, Digest, ImageManifest, Manifest};
-use floe::trust::{AuthorityMaterial, Established, PublicKey, SignerId, establish};
+use floe::trust::{AuthorityMaterial, Claim, Established, PublicKey, SignerId, establish};
 use serde_json::{Value, json};
 
 use super::holds;
@@ -44,8 +44,14 @@ fn attached(attach: fn(&Key, &Image) -> Attachment) -> Vec<Vec<u8>> {
 fn judged(document: &Document) -> Established {
     let found = establish(document, &image().digest, &MATERIAL);
     if let Ok(signature) = &found {
-        assert_eq!(signature.claim().subject, image().digest);
-        let SignerId::Key(signer) = &signature.proof().signer;
+        let subject = match signature.claim() {
+            Claim::Signature(claim) => claim.subject,
+            Claim::Attestation(claim) => claim.subject,
+        };
+        assert_eq!(subject, image().digest);
+        let SignerId::Key(signer) = &signature.proof().signer else {
+            panic!("a key signed");
+        };
         assert_eq!(*signer, MATERIAL.keys()[0].fingerprint());
     }
     found
