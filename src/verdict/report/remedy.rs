@@ -81,7 +81,7 @@ pub(super) fn remedy(code: Code) -> &'static str {
             R::SctMissing | R::SctInvalid => {
                 "use a certificate authority with a log that the trust root names"
             }
-            R::LogEntryMissing | R::LogProofMissing => {
+            R::LogEntryMissing | R::LogPromiseMissing | R::LogProofMissing => {
                 "sign again with an upload to the transparency log"
             }
             R::LogEntryUnsupported => "sign again with an entry of a kind that floe reads",
