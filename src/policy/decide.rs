@@ -5,13 +5,18 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::{Applies, MaterialId, Selected, Selection, Tags, signatures};
+use super::{
+    Applies, Family, MaterialId, Policy, Requirement, Selected, Selection, Tags, multi_arch,
+    signatures,
+};
 use crate::evidence::Obstacle;
 use crate::oci::{PinnedReference, Reference};
 use crate::trust::Established;
 use crate::verdict::{Code, Enforcement, Finding, Outcome, Status, Verdict};
 
-/// How the artifact that is judged was named.
+/// How the artifact that is judged was named. Its repository is the one that
+/// it is judged as: that of the reference, or the origin where the reference
+/// names a mirror.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Pinning {
     /// The reference has a digest.
@@ -31,6 +36,9 @@ pub struct Facts {
     /// What could not be looked at. While there is any, no authority is
     /// violated.
     pub gaps: Vec<Obstacle>,
+    /// Whether it is an index, and what is known about its entries. Looked at
+    /// only where a policy asks.
+    pub family: Family,
 }
 
 impl Facts {
@@ -113,10 +121,29 @@ fn outcome(
     let signed = match (&policy.requirement, pinning) {
         // There is no artifact that could be looked at.
         (_, Pinning::Unresolved(_)) | (None, _) => Status::Satisfied,
-        (Some(requirement), _) => signatures::judge(policy, requirement, facts, &mut outcome),
+        (Some(requirement), _) => judge(policy, requirement, facts, &mut outcome),
     };
     outcome.status = Some(both(pin, signed));
     outcome
+}
+
+/// Whether what is known about the artifact meets `requirement`.
+fn judge(
+    policy: &Policy,
+    requirement: &Requirement,
+    facts: &Facts,
+    outcome: &mut Outcome,
+) -> Status {
+    multi_arch::judge(
+        policy,
+        requirement,
+        facts,
+        outcome,
+        &multi_arch::One {
+            judge: &|facts, outcome| signatures::judge(policy, requirement, facts, outcome),
+            signers: &|facts, authority| signatures::signers(policy, facts, authority).collect(),
+        },
+    )
 }
 
 /// Strong Kleene "and".
@@ -139,7 +166,10 @@ fn status_of(finding: &Finding) -> Status {
 fn tag_not_pinned(reference: &Reference, pinning: &Pinning) -> Finding {
     let message = match pinning {
         Pinning::Digest(pinned) | Pinning::Resolved(pinned) => {
-            format!("the tag can move; deploy {pinned}")
+            // What was judged may have another name, where the reference names a
+            // mirror; what is deployed keeps the one that was written.
+            let written = reference.repository().pin(pinned.digest());
+            format!("the tag can move; deploy {written}")
         }
         Pinning::Unresolved(obstacle) => format!(
             "the tag can move; deploy {}@DIGEST (what {} points to now could not be had: {})",

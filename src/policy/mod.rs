@@ -12,6 +12,7 @@ mod compile;
 mod decide;
 mod duration;
 mod fields;
+mod multi_arch;
 mod pattern;
 mod reload;
 mod require;
@@ -26,6 +27,7 @@ pub mod yaml;
 pub use channel::{ChannelError, ChannelMap};
 pub use compile::{Compiled, PolicyDocument, Problem, compile};
 pub use decide::{Facts, Pinning, decide};
+pub use multi_arch::{Child, Family};
 pub use pattern::{ImagePattern, NamePattern, PatternError};
 pub use reload::{Reading, Reloaded, Store};
 pub use select::{

@@ -54,7 +54,7 @@ fn first_of_any(
 }
 
 /// Who signed for an authority; a signer once for each document.
-fn signers<'f>(
+pub(super) fn signers<'f>(
     policy: &Policy,
     facts: &'f Facts,
     authority: usize,
