@@ -14,6 +14,7 @@ mod decide;
 mod duration;
 mod fields;
 mod identity;
+mod multi_arch;
 mod notes;
 mod pattern;
 mod reload;
@@ -31,6 +32,7 @@ pub use channel::{ChannelError, ChannelMap};
 pub use compile::{Compiled, PolicyDocument, Problem, compile};
 pub use decide::{Facts, Pinning, decide};
 pub use identity::{IdentityRule, Mismatch};
+pub use multi_arch::{Child, Family};
 pub use pattern::{ImagePattern, NamePattern, PatternError};
 pub use reload::{Reading, Reloaded, Store};
 pub use select::{

@@ -106,6 +106,7 @@ fn facts(signers: &[Vec<u8>], gaps: bool) -> Facts {
             .map(|(at, numbers)| (MaterialId(at), numbers.iter().map(|n| signed(*n)).collect()))
             .collect(),
         gaps: gaps.then(gap).into_iter().collect(),
+        ..Facts::default()
     }
 }
 
