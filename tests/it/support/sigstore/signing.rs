@@ -95,6 +95,11 @@ impl<'a> Signing<'a> {
         self
     }
 
+    /// Who signs as things stand.
+    pub(crate) fn identity_now(&self) -> &Identity {
+        &self.identity
+    }
+
     /// The kind of key that the certificate is for.
     pub(crate) fn key(mut self, kind: KeyKind) -> Self {
         self.signer = Signer::Keyless(kind);
