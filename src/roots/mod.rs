@@ -9,7 +9,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use crate::trust::{Material, MaterialRef, Materials, PublicKey};
+use crate::trust::{Material, MaterialError, MaterialRef, Materials, PublicKey};
 
 /// Largest key file: an RSA key of 8192 bits takes about 1.5 KiB in PEM.
 const MAX_KEY: u64 = 64 * 1024;
@@ -23,7 +23,7 @@ pub fn read(references: &[MaterialRef]) -> Materials {
     materials
 }
 
-fn material(reference: &MaterialRef) -> Result<Material, String> {
+fn material(reference: &MaterialRef) -> Result<Material, MaterialError> {
     let text = match reference {
         MaterialRef::File(path) => file(Path::new(path)),
         MaterialRef::Env(name) => env(name),
@@ -34,7 +34,7 @@ fn material(reference: &MaterialRef) -> Result<Material, String> {
     };
     text.and_then(|text| PublicKey::from_pem(&text).map_err(|error| error.to_string()))
         .map(Material::Key)
-        .map_err(|why| format!("{reference}: {why}"))
+        .map_err(|why| MaterialError::unavailable(format!("{reference}: {why}")))
 }
 
 fn file(path: &Path) -> Result<String, String> {
@@ -76,7 +76,7 @@ mod tests {
         let reference = MaterialRef::File(path.display().to_string());
         let materials = read(std::slice::from_ref(&reference));
         let found = materials.get(&reference).expect("was asked for");
-        found.clone().expect_err("no key there")
+        found.clone().expect_err("no key there").why
     }
 
     #[test]
@@ -122,9 +122,9 @@ mod tests {
         let materials = read(std::slice::from_ref(&reference));
         assert_eq!(
             materials.get(&reference),
-            Some(&Err(
-                "environment variable FLOE_TEST_NO_SUCH_VARIABLE: is not set".to_owned()
-            ))
+            Some(&Err(MaterialError::unavailable(
+                "environment variable FLOE_TEST_NO_SUCH_VARIABLE: is not set"
+            )))
         );
     }
 }

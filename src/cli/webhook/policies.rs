@@ -73,7 +73,8 @@ impl Poll {
         let references = compiled.materials();
         let materials = roots::read(&references);
         let missing = references.iter().filter_map(|key| materials.get(key));
-        let missing = missing.filter_map(|found| found.as_ref().err().cloned());
+        let missing = missing.filter_map(|found| found.as_ref().err());
+        let missing = missing.map(|error| error.why.clone());
         self.report_keys(missing.collect());
         let policies = compiled.bind(&materials).with_no_match(self.no_match);
         let hash = policies.hash();
