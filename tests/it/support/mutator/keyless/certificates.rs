@@ -39,6 +39,7 @@ fn names(twins: &mut Twins<'_>) {
         ("name in capitals", IDENTITY, Defect::NameInCapitals),
         ("slash behind the issuer", ISSUER, Defect::IssuerWithSlash),
         ("two issuers", INVALID, Defect::TwoIssuers),
+        ("a second name", IDENTITY, Defect::TwoNames),
     ] {
         twins.defect(name, code, defect);
     }
@@ -396,7 +397,7 @@ fn forms(twins: &mut Twins<'_>) {
         ),
         ("certificate without PEM", "certificate".to_owned()),
     ] {
-        twins.attach(name, MALFORMED, annotated(text));
+        twins.attach(name, INVALID, annotated(text));
     }
     twins.attach("no certificate", SIGNER, annotated(String::new()));
 }
