@@ -7,6 +7,7 @@
 //! policies for one image, [`decide`] combines them with established facts.
 //! [`Store`] keeps what was in force across reloads of a folder.
 
+mod blob;
 mod channel;
 mod compile;
 mod decide;
@@ -23,6 +24,7 @@ mod tests;
 mod weaker;
 pub mod yaml;
 
+pub use blob::decide_blob;
 pub use channel::{ChannelError, ChannelMap};
 pub use compile::{Compiled, PolicyDocument, Problem, compile};
 pub use decide::{Facts, Pinning, decide};

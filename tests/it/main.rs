@@ -14,6 +14,8 @@ mod canary;
 #[cfg(feature = "webhook")]
 mod cli;
 #[cfg(feature = "webhook")]
+#[cfg(feature = "webhook")]
+mod conformance;
 mod documentation;
 mod establish;
 #[cfg(feature = "webhook")]

@@ -1,0 +1,60 @@
+//! The decision about a file and the bundle that came with it.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::{Facts, Policy, PolicySet};
+use crate::verdict::{Code, Finding, Outcome, Status, Verdict};
+
+/// Decides whether a file was signed, as of `at`. Every policy of the set is
+/// asked, whatever it matches; `facts` are those of the one bundle that the
+/// user gave, so that nothing is missing from them.
+///
+/// A statement of any type counts as signed: who asks names the signer and has
+/// the bundle at hand.
+pub fn decide_blob(policies: &PolicySet, facts: &Facts, at: Timestamp) -> Verdict {
+    let outcomes = policies
+        .policies()
+        .map(|policy| outcome(policy, facts, at))
+        .collect();
+    Verdict::conclude_blob(outcomes)
+}
+
+fn outcome(policy: &Policy, facts: &Facts, at: Timestamp) -> Outcome {
+    let mut outcome = Outcome {
+        policy: policy.name.clone(),
+        enforcement: policy.enforcement,
+        status: Some(Status::Violated),
+        signers: Vec::new(),
+        findings: Vec::new(),
+    };
+    for authority in &policy.authorities {
+        let Ok(material) = &authority.material else {
+            continue;
+        };
+        for established in facts.under(*material) {
+            match &**established {
+                Ok(verified) => {
+                    let proof = verified.proof();
+                    if proof.trusted_times().any(|time| time > at) {
+                        continue;
+                    }
+                    outcome.status = Some(Status::Satisfied);
+                    let name = Arc::clone(&authority.name);
+                    outcome.signers.push((name, proof.signer.clone()));
+                    return outcome;
+                }
+                Err(rejection) => outcome.findings.push(Finding::note(rejection)),
+            }
+        }
+    }
+    outcome.findings.insert(
+        0,
+        Finding::violation(
+            Code::SignatureMissing,
+            "the bundle does not show that this file was signed by whom was named",
+        ),
+    );
+    outcome
+}
