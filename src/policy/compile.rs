@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::select::Matcher;
 use super::spec::{self, KeySource, Spec};
-use super::{Authority, Policy, PolicySet, Tags, yaml};
+use super::{Authority, MultiArch, Policy, PolicySet, Tags, yaml};
 use crate::oci::Digest;
 use crate::trust::{AuthorityMaterial, Material, MaterialRef, Materials};
 use crate::verdict::{Code, Enforcement, Finding, PolicyName};
@@ -261,6 +261,7 @@ impl Compiled {
                 tags: spec.tags,
                 authorities,
                 requirement: spec.requirement.clone(),
+                multi_arch: MultiArch::Index,
                 known_good_for: spec.known_good_for,
                 broken,
             };

@@ -31,6 +31,7 @@ pub use decide::{Facts, Pinning, decide};
 pub use pattern::{ImagePattern, NamePattern, PatternError};
 pub use reload::{Reading, Reloaded, Store};
 pub use select::{
-    Applies, Authority, MaterialId, Policy, PolicySet, Requirement, Selected, Selection, Tags,
+    Applies, Authority, MaterialId, MultiArch, Policy, PolicySet, Requirement, Selected, Selection,
+    Tags,
 };
 pub use weaker::{Less, Weaker};

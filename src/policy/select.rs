@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::pattern::{ImagePattern, NamePattern};
+use crate::evidence::Location;
 use crate::oci::{Digest, Repository};
 use crate::trust::AuthorityMaterial;
 use crate::verdict::{Code, Enforcement, Finding, NoMatch, PolicyName, Subject};
@@ -53,6 +54,23 @@ pub enum Tags {
     Resolve,
 }
 
+/// What has to be signed where a reference names an image index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum MultiArch {
+    /// The digest that is referenced, whatever it is. A child that is
+    /// referenced directly counts by its own signature, and a signed index
+    /// speaks for its children only where the index is referenced.
+    #[default]
+    Index,
+    /// If the digest that is referenced is an index: every entry in it, nested
+    /// ones and those of unknown platforms too, by the same signers in the same
+    /// repository. An image: itself.
+    EveryChild,
+    /// The digest that is referenced, which must be of a single image: an index
+    /// is refused.
+    Child,
+}
+
 /// One policy, ready to run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
@@ -67,6 +85,8 @@ pub struct Policy {
     /// How they combine; `None` for level `unverified`, which demands nothing
     /// but a digest.
     pub requirement: Option<Requirement>,
+    /// What has to be signed where the reference names an image index.
+    pub multi_arch: MultiArch,
     /// How long evidence may be used without having been looked at again.
     pub known_good_for: Duration,
     /// Set where the document cannot be evaluated: what to report instead. Such
@@ -154,6 +174,7 @@ impl PolicySet {
             tags: Tags::Resolve,
             authorities,
             requirement: Some(requirement),
+            multi_arch: MultiArch::Index,
             known_good_for: Duration::ZERO,
             broken: None,
         };
@@ -274,6 +295,11 @@ impl Selection {
         self.policies
             .iter()
             .any(|selected| selected.policy.enforcement != Enforcement::Off)
+    }
+
+    /// Where evidence is looked for: the locations of signatures.
+    pub fn locations(&self) -> &'static [Location] {
+        &Location::SIGNATURES
     }
 
     /// Whether any policy to be evaluated demands signatures.

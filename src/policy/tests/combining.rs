@@ -63,6 +63,7 @@ pub(super) fn policy(count: usize, unavailable: &[usize], requirement: Requireme
             })
             .collect(),
         requirement: Some(requirement),
+        multi_arch: crate::policy::MultiArch::Index,
         known_good_for: Duration::ZERO,
         broken: None,
     }
