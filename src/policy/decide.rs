@@ -124,7 +124,7 @@ fn outcome(
             let case = Case {
                 policy,
                 facts,
-                repository: pinned.repository(),
+                repository: Some(pinned.repository()),
                 at,
             };
             judge(case, requirement, &mut outcome)

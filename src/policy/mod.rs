@@ -8,6 +8,7 @@
 //! [`Store`] keeps what was in force across reloads of a folder.
 
 mod accept;
+mod blob;
 mod channel;
 mod compile;
 mod decide;
@@ -28,6 +29,7 @@ mod text;
 mod weaker;
 pub mod yaml;
 
+pub use blob::decide_blob;
 pub use channel::{ChannelError, ChannelMap};
 pub use compile::{Compiled, PolicyDocument, Problem, compile};
 pub use decide::{Facts, Pinning, decide};

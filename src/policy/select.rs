@@ -289,6 +289,14 @@ impl PolicySet {
         self.hash
     }
 
+    /// All material, in order.
+    pub fn every_material(
+        &self,
+    ) -> impl ExactSizeIterator<Item = (MaterialId, &Arc<AuthorityMaterial>)> {
+        let numbered = self.materials.iter().enumerate();
+        numbered.map(|(at, material)| (MaterialId(at), material))
+    }
+
     /// The material behind an index.
     pub fn material(&self, id: MaterialId) -> &Arc<AuthorityMaterial> {
         &self.materials[id.0]
