@@ -128,7 +128,7 @@ impl Body {
         signer: &SignerKey<'_>,
     ) -> Result<(), Rejection> {
         if !self.verifier.is(signer) {
-            return Err(mismatch("by another key or certificate"));
+            return Err(mismatch("its key or certificate is another"));
         }
         match &self.about {
             About::Bytes {
@@ -137,7 +137,7 @@ impl Body {
                 envelopes,
             } => {
                 if !envelopes && matches!(signed.payload, Payload::Dsse(_)) {
-                    return Err(mismatch("over bytes, not over an envelope"));
+                    return Err(mismatch("it is over bytes, and this over an envelope"));
                 }
                 is_payload(digest, signed.payload)?;
                 is_signature(signature, signed)
@@ -149,14 +149,14 @@ impl Body {
             } => {
                 let content = envelope(signed)?;
                 let [signature] = &signatures[..] else {
-                    return Err(mismatch("not one alone"));
+                    return Err(mismatch("it has several"));
                 };
                 is_signature(signature, signed)?;
                 if payload_type
                     .as_ref()
                     .is_some_and(|kind| *kind != content.payload_type)
                 {
-                    return Err(mismatch("over a payload of another type"));
+                    return Err(mismatch("its payload is of another type"));
                 }
                 is_payload(payload, Payload::Bytes(&content.payload))
             }
@@ -173,7 +173,7 @@ impl Body {
                     ));
                 };
                 if digest.algorithm != SHA256 || digest.digest != written.as_bytes() {
-                    return Err(mismatch("in another envelope"));
+                    return Err(mismatch("its envelope is another"));
                 }
                 match payload {
                     Some(payload) => is_payload(payload, Payload::Bytes(&content.payload)),
@@ -192,7 +192,7 @@ const SHA512: &str = "SHA2_512";
 fn envelope<'a>(signed: &Signed<'a>) -> Result<&'a DsseContent, Rejection> {
     match signed.payload {
         Payload::Dsse(content) => Ok(content),
-        Payload::Bytes(_) | Payload::Digest(_) => Err(mismatch("over an envelope")),
+        Payload::Bytes(_) | Payload::Digest(_) => Err(mismatch("it is over an envelope")),
     }
 }
 
@@ -200,7 +200,7 @@ fn is_payload(hashed: &Hashed, payload: Payload<'_>) -> Result<(), Rejection> {
     if payload.has_digest(hashed.algorithm, &hashed.digest)? {
         Ok(())
     } else {
-        Err(mismatch("over another payload"))
+        Err(mismatch("its payload is another"))
     }
 }
 
@@ -208,7 +208,7 @@ fn is_signature(signature: &[u8], signed: &Signed<'_>) -> Result<(), Rejection> 
     if signature == signed.signature {
         Ok(())
     } else {
-        Err(mismatch("of other bytes"))
+        Err(mismatch("its bytes are others"))
     }
 }
 
@@ -235,6 +235,6 @@ fn unsupported(detail: String) -> Rejection {
 fn mismatch(words: &str) -> Rejection {
     Rejection::new(
         RejectionKind::LogEntryMismatch,
-        format!("the log entry is about another signature than this: {words}"),
+        format!("the log entry is about another signature: {words}"),
     )
 }

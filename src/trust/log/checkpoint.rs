@@ -34,9 +34,9 @@ pub(super) fn verify(text: &str, log: &Log, generation: Generation) -> Result<Tr
     let name = name(checkpoint.origin(), generation)
         .filter(|name| is_called(log, name))
         .ok_or_else(|| {
-            let Log { origin, .. } = log;
             invalid(&format!(
-                "is not of the log at {origin}: its first line does not name that"
+                "names another log in its first line than the one at {}",
+                log.origin
             ))
         })?;
     let signed = checkpoint.signatures().iter().any(|signature| {

@@ -57,8 +57,7 @@ impl Verifier {
     /// Base64 of PEM: a certificate or a key.
     fn from_pem(object: &Object<'_>, key: &str) -> Result<Self, Unread> {
         let text = object.base64(key)?;
-        let text = json::text(&text)?;
-        let one = |label| pem::blocks(text, label, 1)?.pop();
+        let one = |label| pem::blocks(str::from_utf8(&text).ok()?, label, 1)?.pop();
         let (bytes, is_certificate) = match (one(pem::CERTIFICATE), one(pem::PUBLIC_KEY)) {
             (Some(der), _) => (der, true),
             (None, Some(der)) => (der, false),
@@ -251,7 +250,8 @@ fn intoto_2(spec: &Object<'_>) -> Result<Body, Unread> {
         signatures(&envelope, &["keyid", "publicKey", "sig"], |signature| {
             // Rekor encodes the text that it was given, which is base64 already.
             let text = signature.base64("sig")?;
-            let bytes = json::base64(json::text(&text)?).ok_or_else(|| {
+            let text = str::from_utf8(&text).ok();
+            let bytes = text.and_then(json::base64).ok_or_else(|| {
                 Unread::Malformed("signatures.sig of the log entry is not base64 twice".into())
             })?;
             Ok((bytes, Verifier::from_pem(signature, "publicKey")?))
