@@ -146,6 +146,9 @@ fn by_certificate(
         ));
     };
     let above = signed.material.signer.above();
+    if signed.bundle.is_some() {
+        certificate::without_anchors(above)?;
+    }
     let signer = SignerKey::Certificate(&leaf);
     in_one_of(material, |root| {
         let vouching = match own {
