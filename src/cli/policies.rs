@@ -3,10 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use super::Stop;
 use super::files;
 use crate::policy::{Compiled, PolicyDocument, PolicySet, Problem, compile};
-use crate::roots;
+use crate::roots::{self, Configured};
 use crate::trust::{AuthorityMaterial, Material, MaterialRef};
 
 /// Reads the documents at `paths`: each a file, or a folder whose YAML and JSON
@@ -65,15 +67,20 @@ pub(super) fn not_compiling(problems: &[Problem]) -> Stop {
     anyhow::anyhow!("the policies do not compile\n{}", text.join("\n")).into()
 }
 
-/// The policies at `paths`, with the material that they refer to.
+/// The policies at `paths`, with the material that they refer to. The names of
+/// trust roots mean what `configured` says.
 ///
 /// # Errors
 ///
 /// As of [`compiled`]. Material that cannot be read is no error here: the
 /// authority is inconclusive, and the verdict says so.
-pub(super) fn load(paths: &[PathBuf]) -> Result<PolicySet, Stop> {
+pub(super) fn load(paths: &[PathBuf], configured: &Configured) -> Result<PolicySet, Stop> {
     let compiled = compiled(paths)?;
-    Ok(compiled.bind(&roots::read(&compiled.materials())))
+    Ok(compiled.bind(&roots::read(
+        &compiled.materials(),
+        configured,
+        Timestamp::now(),
+    )))
 }
 
 /// What keys given without a policy mean: they match everything, and any of
@@ -87,7 +94,11 @@ pub(super) fn of_keys(files: &[PathBuf]) -> Result<PolicySet, Stop> {
     let mut keys = Vec::with_capacity(files.len());
     for file in files {
         let reference = MaterialRef::File(file.display().to_string());
-        let materials = roots::read(std::slice::from_ref(&reference));
+        let materials = roots::read(
+            std::slice::from_ref(&reference),
+            &Configured::default(),
+            Timestamp::now(),
+        );
         let material = match materials.get(&reference) {
             Some(Ok(Material::Key(key))) => Arc::new(AuthorityMaterial::key(key.clone())),
             Some(Ok(Material::Root(_))) => {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::accept::Case;
 use super::{Applies, MaterialId, Selected, Selection, Tags, signatures};
 use crate::evidence::Obstacle;
 use crate::oci::{PinnedReference, Reference};
@@ -44,9 +45,9 @@ impl Facts {
 
 /// Combines the policies for an image with what is known about it, as of `at`.
 ///
-/// `at` is the time of the decision. Keys that are trusted without dates do not
-/// depend on it; it is asked for so that every caller has one clock reading
-/// for a whole review.
+/// `at` is the time of the decision, one for a whole review. What was seen
+/// later does not count, and keys and certificates with dates are compared with
+/// it where nothing trusted says when they were used.
 ///
 /// Of `facts`, only what belongs to the material of the selection is read; it
 /// is empty where nothing had to be gathered.
@@ -57,12 +58,10 @@ pub fn decide(
     facts: &Facts,
     at: Timestamp,
 ) -> Verdict {
-    // Nothing that is evaluated yet has dates.
-    let _ = at;
     let outcomes = selection
         .policies
         .iter()
-        .map(|selected| outcome(reference, pinning, selected, facts))
+        .map(|selected| outcome(reference, pinning, selected, facts, at))
         .collect();
     let pinned = match pinning {
         Pinning::Digest(pinned) | Pinning::Resolved(pinned) => Some(pinned.clone()),
@@ -76,6 +75,7 @@ fn outcome(
     pinning: &Pinning,
     selected: &Selected,
     facts: &Facts,
+    at: Timestamp,
 ) -> Outcome {
     let policy = &*selected.policy;
     let mut outcome = Outcome {
@@ -113,7 +113,15 @@ fn outcome(
     let signed = match (&policy.requirement, pinning) {
         // There is no artifact that could be looked at.
         (_, Pinning::Unresolved(_)) | (None, _) => Status::Satisfied,
-        (Some(requirement), _) => signatures::judge(policy, requirement, facts, &mut outcome),
+        (Some(requirement), Pinning::Digest(pinned) | Pinning::Resolved(pinned)) => {
+            let case = Case {
+                policy,
+                facts,
+                repository: pinned.repository(),
+                at,
+            };
+            signatures::judge(case, requirement, &mut outcome)
+        }
     };
     outcome.status = Some(both(pin, signed));
     outcome

@@ -7,11 +7,14 @@
 //! policies for one image, [`decide`] combines them with established facts.
 //! [`Store`] keeps what was in force across reloads of a folder.
 
+mod accept;
 mod channel;
 mod compile;
 mod decide;
 mod duration;
 mod fields;
+mod identity;
+mod notes;
 mod pattern;
 mod reload;
 mod require;
@@ -20,15 +23,18 @@ mod signatures;
 mod spec;
 #[cfg(test)]
 mod tests;
+mod text;
 mod weaker;
 pub mod yaml;
 
 pub use channel::{ChannelError, ChannelMap};
 pub use compile::{Compiled, PolicyDocument, Problem, compile};
 pub use decide::{Facts, Pinning, decide};
+pub use identity::{IdentityRule, Mismatch};
 pub use pattern::{ImagePattern, NamePattern, PatternError};
 pub use reload::{Reading, Reloaded, Store};
 pub use select::{
-    Applies, Authority, MaterialId, Policy, PolicySet, Requirement, Selected, Selection, Tags,
+    Applies, Authority, MaterialId, MultiArch, Policy, PolicySet, Requirement, Selected, Selection,
+    Tags, Unavailable,
 };
 pub use weaker::{Less, Weaker};

@@ -424,7 +424,9 @@ proptest! {
             let accepted = judge(&good, &image, key).expect("a good signature");
             let mut changed = good.clone();
             match &mut changed {
-                Attachment::Bundle { bytes, .. } | Attachment::Legacy { payload: bytes, .. } => {
+                Attachment::Bundle { bytes, .. }
+ | Attachment::Legacy { payload: bytes, .. }
+ | Attachment::Attestation { envelope: bytes, .. } => {
                     let at = at.index(bytes.len());
                     bytes[at] ^= 1 << bit;
                 }

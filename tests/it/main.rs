@@ -29,6 +29,7 @@ mod registry;
 mod rules;
 #[cfg(feature = "webhook")]
 mod samples;
+mod sigstore_authority;
 mod support;
 #[cfg(feature = "webhook")]
 mod total;

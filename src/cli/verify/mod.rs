@@ -19,6 +19,7 @@ use super::console::{self, Tone};
 use super::{Exit, Stop, policies};
 use crate::oci::Reference;
 use crate::policy::PolicySet;
+use crate::roots::Configured;
 use crate::source::Source;
 use crate::source::layout::Layout;
 use crate::verdict::report::{Detail, ImageReport, Report, Uncovered, Wording};
@@ -120,7 +121,7 @@ fn images(arguments: &VerifyArguments, uncovered: &mut Vec<Uncovered>) -> Result
 /// The policies that the user names, or the one that a key stands for.
 fn policies_of(arguments: &VerifyArguments) -> Result<PolicySet, Stop> {
     if arguments.key.is_empty() {
-        policies::load(&arguments.policy)
+        policies::load(&arguments.policy, &Configured::default())
     } else {
         policies::of_keys(&arguments.key)
     }

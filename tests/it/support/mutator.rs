@@ -31,6 +31,8 @@ const MISSING: &str = "subject-missing";
 const PREDICATE: &str = "predicate-not-a-signature";
 const PAYLOAD: &str = "payload-type-unexpected";
 const COUNT: &str = "envelope-signature-count";
+const VERSION: &str = "bundle-version-not-accepted";
+const CHAIN: &str = "certificate-chain-in-bundle";
 
 /// More bytes than are read of a bundle or payload.
 const OVERSIZED: usize = 9 << 20;

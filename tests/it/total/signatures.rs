@@ -36,7 +36,11 @@ fn attached(attach: fn(&Key, &Image) -> Attachment) -> Vec<Vec<u8>> {
     [(&*KEY, &IMAGES.0), (&*KEY, &IMAGES.1), (&other, &IMAGES.0)]
         .into_iter()
         .map(|(key, image)| match attach(key, image) {
-            Attachment::Bundle { bytes, .. } | Attachment::Legacy { payload: bytes, .. } => bytes,
+            Attachment::Bundle { bytes, .. }
+            | Attachment::Legacy { payload: bytes, .. }
+            | Attachment::Attestation {
+                envelope: bytes, ..
+            } => bytes,
         })
         .collect()
 }
