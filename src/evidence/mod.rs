@@ -24,4 +24,7 @@ pub use document::{Attestation, Body, Document, Location, LocationEvidence, Simp
 pub use format::{AttestationLayer, BundleVersion, Class, Layers, SimpleSigningLayer};
 pub use material::{InclusionProof, LogEntry, SignerMaterial, VerificationMaterial};
 pub use obstacle::{Obstacle, ObstacleKind};
-pub use predicate::{Predicate, PredicateKind};
+pub use predicate::{
+    Json, Predicate, PredicateFamily, PredicateKind, Provenance, Severity, TreeError,
+    VerificationSummary, Vulnerability, VulnerabilityScan,
+};
