@@ -176,7 +176,7 @@ fn empty_services() -> &'static (PathBuf, PathBuf) {
     &EMPTY
 }
 
-fn cosign(name: &str) -> Command {
+pub(crate) fn cosign(name: &str) -> Command {
     let mut command = Command::new(part(name));
     isolate(&mut command);
     command.env("COSIGN_PASSWORD", PASSWORD);
@@ -207,7 +207,7 @@ fn isolate(command: &mut Command) {
 }
 
 #[track_caller]
-fn run(command: &mut Command) {
+pub(crate) fn run(command: &mut Command) {
     let output = command
         .stdin(Stdio::null())
         .output()
@@ -218,4 +218,31 @@ fn run(command: &mut Command) {
         output.status,
         String::from_utf8_lossy(&output.stderr)
     );
+}
+
+/// Whether cosign 3 takes this TUF repository for what it says, beginning with
+/// this root; what it learns it keeps in `state`.
+///
+/// # Errors
+///
+/// It does not; the error is what it said.
+///
+/// # Panics
+///
+/// cosign cannot be started.
+pub fn initialize(state: &Path, mirror: &str, anchor: &Path) -> Result<(), String> {
+    let mut command = cosign("cosign3");
+    command
+        .args(["initialize", "--mirror", mirror, "--root"])
+        .arg(anchor)
+        .env("TUF_ROOT", state)
+        .stdin(Stdio::null());
+    let output = command
+        .output()
+        .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    if output.status.success() {
+        Ok(())
+    } else {
+        Err(String::from_utf8_lossy(&output.stderr).into_owned())
+    }
 }

@@ -2,8 +2,9 @@
 //!
 //! [`parts`] builds or finds the programs; [`cluster`] starts etcd and an API
 //! server and speaks to it; [`registry`] starts a registry and makes images
-//! without a network; [`cosign`] signs them the way people do; [`floe`] is the
-//! one place that knows the command line and the settings file of the program
+//! without a network; [`cosign`] signs them the way people do;
+//! [`sigstore`] is a Sigstore of one's own to sign against; [`floe`] is the one
+//! place that knows the command line and the settings file of the program
 //! under test; [`gate`] puts these together for one test: a namespace of its
 //! own, a webhook of its own, and `admits` and `refuses`.
 //!
@@ -15,6 +16,7 @@ pub mod cosign;
 pub mod floe;
 pub mod gate;
 pub mod http;
+pub mod mirror;
 pub mod object;
 pub mod parts;
 pub mod pki;
@@ -22,3 +24,6 @@ pub mod process;
 pub mod recorder;
 pub mod registry;
 pub mod scratch;
+pub mod second_opinion;
+pub mod sigstore;
+pub mod tuf;

@@ -344,6 +344,39 @@ impl Registry {
         answer.json()
     }
 
+    /// A blob.
+    ///
+    /// # Panics
+    ///
+    /// It is not there.
+    pub fn blob(&self, repository: &str, digest: &str) -> Vec<u8> {
+        let answer = self.send(Method::GET, &format!("{repository}/blobs/{digest}"), None);
+        assert_eq!(answer.status, 200, "{digest}: {}", answer.text());
+        answer.body
+    }
+
+    /// The bundles that are attached to an image, as they are.
+    ///
+    /// # Panics
+    ///
+    /// What refers to the image cannot be read.
+    pub fn bundles(&self, image: &Image) -> Vec<Vec<u8>> {
+        let repository = &image.repository;
+        let referrers = self.referrers(image);
+        let manifests = referrers.iter().map(|descriptor| {
+            let digest = descriptor["digest"].as_str().expect("a digest is text");
+            self.manifest(repository, digest)
+        });
+        manifests
+            .map(|manifest| manifest["layers"][0].clone())
+            .filter(|layer| layer["mediaType"] == BUNDLE)
+            .map(|layer| {
+                let digest = layer["digest"].as_str().expect("a digest is text");
+                self.blob(repository, digest)
+            })
+            .collect()
+    }
+
     /// Descriptors of what refers to an image, by the API or the fallback tag.
     ///
     /// # Panics

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::accept::Case;
 use super::{
-    Applies, Family, MaterialId, Policy, Requirement, Selected, Selection, Tags, multi_arch,
-    signatures,
+    Applies, Family, MaterialId, Requirement, Selected, Selection, Tags, multi_arch, signatures,
 };
 use crate::evidence::Obstacle;
 use crate::oci::{PinnedReference, Reference};
@@ -52,9 +52,9 @@ impl Facts {
 
 /// Combines the policies for an image with what is known about it, as of `at`.
 ///
-/// `at` is the time of the decision. Keys that are trusted without dates do not
-/// depend on it; it is asked for so that every caller has one clock reading
-/// for a whole review.
+/// `at` is the time of the decision, one for a whole review. What was seen
+/// later does not count, and keys and certificates with dates are compared with
+/// it where nothing trusted says when they were used.
 ///
 /// Of `facts`, only what belongs to the material of the selection is read; it
 /// is empty where nothing had to be gathered.
@@ -65,12 +65,10 @@ pub fn decide(
     facts: &Facts,
     at: Timestamp,
 ) -> Verdict {
-    // Nothing that is evaluated yet has dates.
-    let _ = at;
     let outcomes = selection
         .policies
         .iter()
-        .map(|selected| outcome(reference, pinning, selected, facts))
+        .map(|selected| outcome(reference, pinning, selected, facts, at))
         .collect();
     let pinned = match pinning {
         Pinning::Digest(pinned) | Pinning::Resolved(pinned) => Some(pinned.clone()),
@@ -84,6 +82,7 @@ fn outcome(
     pinning: &Pinning,
     selected: &Selected,
     facts: &Facts,
+    at: Timestamp,
 ) -> Outcome {
     let policy = &*selected.policy;
     let mut outcome = Outcome {
@@ -121,27 +120,32 @@ fn outcome(
     let signed = match (&policy.requirement, pinning) {
         // There is no artifact that could be looked at.
         (_, Pinning::Unresolved(_)) | (None, _) => Status::Satisfied,
-        (Some(requirement), _) => judge(policy, requirement, facts, &mut outcome),
+        (Some(requirement), Pinning::Digest(pinned) | Pinning::Resolved(pinned)) => {
+            let case = Case {
+                policy,
+                facts,
+                repository: Some(pinned.repository()),
+                at,
+            };
+            judge(case, requirement, &mut outcome)
+        }
     };
     outcome.status = Some(both(pin, signed));
     outcome
 }
 
 /// Whether what is known about the artifact meets `requirement`.
-fn judge(
-    policy: &Policy,
-    requirement: &Requirement,
-    facts: &Facts,
-    outcome: &mut Outcome,
-) -> Status {
+fn judge(case: Case<'_>, requirement: &Requirement, outcome: &mut Outcome) -> Status {
     multi_arch::judge(
-        policy,
+        case.policy,
         requirement,
-        facts,
+        case.facts,
         outcome,
         &multi_arch::One {
-            judge: &|facts, outcome| signatures::judge(policy, requirement, facts, outcome),
-            signers: &|facts, authority| signatures::signers(policy, facts, authority).collect(),
+            judge: &|facts, outcome| {
+                signatures::judge(Case { facts, ..case }, requirement, outcome)
+            },
+            signers: &|facts, authority| Case { facts, ..case }.signers(authority).collect(),
         },
     )
 }

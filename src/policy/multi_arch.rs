@@ -48,12 +48,12 @@ pub struct Child {
 }
 
 /// How one artifact is judged by a policy, whatever it belongs to.
-pub(super) struct One<'a> {
+pub(super) struct One<'b, 'f> {
     /// Judges it and writes what was found into the outcome.
-    pub(super) judge: &'a dyn Fn(&Facts, &mut Outcome) -> Status,
+    pub(super) judge: &'b dyn Fn(&'f Facts, &mut Outcome) -> Status,
     /// Who signed it for the authority of this index, as far as the policy
     /// accepts the signatures.
-    pub(super) signers: &'a dyn for<'f> Fn(&'f Facts, usize) -> BTreeSet<&'f SignerId>,
+    pub(super) signers: &'b dyn Fn(&'f Facts, usize) -> BTreeSet<&'f SignerId>,
 }
 
 /// Entries that are named one by one; a list of sixty tells no more than one of
@@ -61,12 +61,12 @@ pub(super) struct One<'a> {
 const MAX_NAMED: usize = 8;
 
 /// Judges the artifact of `facts` as the policy wants indexes judged.
-pub(super) fn judge(
-    policy: &Policy,
+pub(super) fn judge<'f>(
+    policy: &'f Policy,
     requirement: &Requirement,
-    facts: &Facts,
+    facts: &'f Facts,
     outcome: &mut Outcome,
-    one: &One<'_>,
+    one: &One<'_, 'f>,
 ) -> Status {
     match (policy.multi_arch, &facts.family) {
         (MultiArch::Index, _) | (_, Family::Image) => (one.judge)(facts, outcome),
@@ -127,7 +127,12 @@ struct Every<'f> {
 }
 
 impl<'f> Every<'f> {
-    fn new(policy: &'f Policy, children: &'f [Child], outcome: &Outcome, one: &One<'_>) -> Self {
+    fn new(
+        policy: &'f Policy,
+        children: &'f [Child],
+        outcome: &Outcome,
+        one: &One<'_, 'f>,
+    ) -> Self {
         let judged = children.iter().map(|child| {
             let mut own = Outcome {
                 policy: outcome.policy.clone(),

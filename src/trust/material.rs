@@ -226,21 +226,57 @@ pub enum Material {
     Root(Arc<TrustRoot>),
 }
 
-/// What was read for each [`MaterialRef`], or one sentence why not. Never
-/// quotes the bytes read.
+/// Why material cannot be used now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum MaterialErrorKind {
+    /// It is not there, cannot be read, or is not what it should be.
+    Unavailable,
+    /// It was there, and the metadata that vouches for it has expired.
+    Expired,
+}
+
+/// Material that cannot be used now. Never quotes the bytes read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{why}")]
+pub struct MaterialError {
+    /// Which kind, which gives the reason code.
+    pub kind: MaterialErrorKind,
+    /// One sentence that begins with the reference.
+    pub why: String,
+}
+
+impl MaterialError {
+    /// Material that cannot be had.
+    pub fn unavailable(why: impl Into<String>) -> Self {
+        Self {
+            kind: MaterialErrorKind::Unavailable,
+            why: why.into(),
+        }
+    }
+
+    /// Material whose metadata has expired.
+    pub fn expired(why: impl Into<String>) -> Self {
+        Self {
+            kind: MaterialErrorKind::Expired,
+            why: why.into(),
+        }
+    }
+}
+
+/// What was read for each [`MaterialRef`], or why not.
 #[derive(Debug, Clone, Default)]
 pub struct Materials {
-    entries: BTreeMap<MaterialRef, Result<Material, String>>,
+    entries: BTreeMap<MaterialRef, Result<Material, MaterialError>>,
 }
 
 impl Materials {
     /// Records what one reference resolved to.
-    pub fn insert(&mut self, reference: MaterialRef, material: Result<Material, String>) {
+    pub fn insert(&mut self, reference: MaterialRef, material: Result<Material, MaterialError>) {
         self.entries.insert(reference, material);
     }
 
     /// What `reference` resolved to; `None` if nobody tried.
-    pub fn get(&self, reference: &MaterialRef) -> Option<&Result<Material, String>> {
+    pub fn get(&self, reference: &MaterialRef) -> Option<&Result<Material, MaterialError>> {
         self.entries.get(reference)
     }
 }

@@ -23,8 +23,8 @@ pub use establish::{Blob, establish, establish_blob};
 pub use identity::{CertificateIdentity, CiClaims, NameKind, SubjectName};
 pub use key::{KeyError, KeyFingerprint, PublicKey, Scheme};
 pub use material::{
-    AuthorityMaterial, Demand, Demands, Fingerprint, Material, MaterialRef, Materials, OldBundles,
-    Signers,
+    AuthorityMaterial, Demand, Demands, Fingerprint, Material, MaterialError, MaterialErrorKind,
+    MaterialRef, Materials, OldBundles, Signers,
 };
 pub use rejection::{Rejection, RejectionKind};
 pub use root::{PUBLIC_GOOD, RootError, TrustRoot};

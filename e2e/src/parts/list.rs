@@ -117,6 +117,92 @@ pub const ALL: &[Part] = &[
         },
         used_by: Use::Tests,
     },
+    // The Merkle trees behind the certificate log and Rekor v1, in memory.
+    Part {
+        name: "trillian",
+        version: "1.8.0",
+        recipe: Recipe::Go {
+            module: "trillian",
+            package: ".",
+            pin: "github.com/google/trillian",
+            binary: "trillian",
+            ldflags: "",
+        },
+        used_by: Use::Tests,
+    },
+    Part {
+        name: "rekor-tiles",
+        version: "2.3.0",
+        recipe: Recipe::Go {
+            module: "rekor-tiles",
+            package: "github.com/sigstore/rekor-tiles/v2/cmd/rekor-server/posix",
+            pin: "github.com/sigstore/rekor-tiles/v2",
+            binary: "rekor-server-v2",
+            ldflags: "",
+        },
+        used_by: Use::Tests,
+    },
+    // A second implementation of Sigstore, to be compared with.
+    Part {
+        name: "sigstore-go",
+        version: "1.3.0",
+        recipe: Recipe::Go {
+            module: "sigstore-go",
+            package: ".",
+            pin: "github.com/sigstore/sigstore-go",
+            binary: "second-opinion",
+            ldflags: "",
+        },
+        used_by: Use::Tests,
+    },
+    Part {
+        name: "timestamp-authority",
+        version: "2.1.3",
+        recipe: Recipe::Go {
+            module: "timestamp",
+            package: ".",
+            pin: "github.com/sigstore/timestamp-authority/v2",
+            binary: "timestamp-server",
+            ldflags: "",
+        },
+        used_by: Use::Tests,
+    },
+    Part {
+        name: "fulcio",
+        version: "1.8.8",
+        recipe: Recipe::Go {
+            module: "fulcio",
+            package: ".",
+            pin: "github.com/sigstore/fulcio",
+            binary: "fulcio",
+            ldflags: "",
+        },
+        used_by: Use::Tests,
+    },
+    Part {
+        name: "ct-server",
+        version: "1.4.0",
+        recipe: Recipe::Go {
+            module: "ctlog",
+            package: "github.com/google/certificate-transparency-go/trillian/ctfe/ct_server",
+            pin: "github.com/google/certificate-transparency-go",
+            binary: "ct_server",
+            ldflags: "",
+        },
+        used_by: Use::Tests,
+    },
+    Part {
+        name: "rekor",
+        version: "1.5.4",
+        recipe: Recipe::Go {
+            module: "rekor",
+            package: ".",
+            pin: "github.com/sigstore/rekor",
+            binary: "rekor-server",
+            ldflags: "",
+        },
+        used_by: Use::Tests,
+    },
     Part {
         name: "cosign2",
         version: "2.6.5",

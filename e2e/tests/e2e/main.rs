@@ -7,6 +7,9 @@
 
 mod documented;
 mod fixtures;
+mod keyless;
+mod mirrors;
+mod opinions;
 mod outcomes;
 mod places;
 mod reading;

@@ -180,10 +180,7 @@ fn what_stood_in_the_way_is_said_once() {
     assert_eq!(
         messages,
         [
-            (
-                "key-unavailable",
-                "the key of b could not be had: no such file"
-            ),
+            ("key-unavailable", "b cannot be checked: no such file"),
             ("registry-unreachable", "no connection"),
         ]
     );

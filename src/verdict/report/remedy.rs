@@ -22,6 +22,19 @@ pub(super) fn remedy(code: Code) -> &'static str {
         Code::IndexNotAccepted => "deploy the image of one platform by its own digest",
         Code::IndexEmpty => "deploy an index that lists an image",
         Code::KeyUnavailable => "make the key readable where the policy says it is",
+        Code::TrustRootUnavailable => "make the trust root readable where the policy says it is",
+        Code::TrustRootExpired => "let floe reach the mirror of the trust root, or renew the root",
+        Code::IdentityMismatch => {
+            "sign as one of the identities that the policy names, or name this one"
+        }
+        Code::IssuerMismatch => "sign with a token of the issuer that the policy names",
+        Code::SignedInTheFuture => "check the clocks of floe and of whoever signed",
+        Code::KeyNotValidThen => "sign with a key that counts now, or correct its dates",
+        Code::CertificateNotValidNow => {
+            "sign again, with a log or a timestamp that says when, or renew the certificate"
+        }
+        Code::SignatureForAnotherRepository => "sign the image under the name by which it is used",
+        Code::OldBundlesAccepted => "sign again with a current cosign, and remove the switch",
         Code::PolicyInvalid => "correct the policy; floe policy check PATH lists every problem",
         Code::PoliciesMissing => "put at least one policy into the folder, or make it readable",
         Code::SubjectIncomplete => "say where the image is used, with --namespace or --channel",
@@ -93,7 +106,7 @@ pub(super) fn remedy(code: Code) -> &'static str {
             R::SctMissing | R::SctInvalid => {
                 "use a certificate authority with a log that the trust root names"
             }
-            R::LogEntryMissing | R::LogProofMissing => {
+            R::LogEntryMissing | R::LogPromiseMissing | R::LogProofMissing => {
                 "sign again with an upload to the transparency log"
             }
             R::LogEntryUnsupported => "sign again with an entry of a kind that floe reads",

@@ -24,6 +24,7 @@ pub(crate) const EMPTY: &str = "application/vnd.oci.empty.v1+json";
 pub(crate) const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 pub(crate) const BUNDLE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
 pub(crate) const SIMPLE_SIGNING: &str = "application/vnd.dev.cosign.simplesigning.v1+json";
+pub(crate) const DSSE_LAYER: &str = "application/vnd.dsse.envelope.v1+json";
 pub(crate) const SIGNATURE: &str = "dev.cosignproject.cosign/signature";
 pub(crate) const IN_TOTO: &str = "application/vnd.in-toto+json";
 pub(crate) const COSIGN_SIGN: &str = "https://sigstore.dev/cosign/sign/v1";
@@ -149,6 +150,12 @@ pub(crate) enum Attachment {
         media_type: String,
         annotations: BTreeMap<String, String>,
     },
+    /// A layer of an `.att` manifest.
+    Attestation {
+        envelope: Vec<u8>,
+        media_type: String,
+        annotations: BTreeMap<String, String>,
+    },
     /// A layer of a referrer.
     Bundle {
         bytes: Vec<u8>,
@@ -237,10 +244,15 @@ pub(crate) fn bundle(value: &Value) -> Attachment {
 
 /// Any bytes to be attached as a bundle.
 pub(crate) fn raw_bundle(bytes: impl Into<Vec<u8>>) -> Attachment {
+    raw_bundle_of(BUNDLE, bytes)
+}
+
+/// Any bytes to be attached as a bundle of this media type.
+pub(crate) fn raw_bundle_of(media_type: &str, bytes: impl Into<Vec<u8>>) -> Attachment {
     Attachment::Bundle {
         bytes: bytes.into(),
-        artifact_type: BUNDLE.into(),
-        media_type: BUNDLE.into(),
+        artifact_type: media_type.into(),
+        media_type: media_type.into(),
     }
 }
 
@@ -280,7 +292,8 @@ pub(crate) struct RepositoryContents {
     pub(crate) tags: BTreeMap<String, Digest>,
     /// What the referrers endpoint answers for each subject: descriptors.
     pub(crate) referrers: BTreeMap<Digest, Vec<Value>>,
-    signatures: BTreeMap<Digest, Vec<Value>>,
+    /// Layers of the manifests under `sha256-HEX.sig` and `.att`.
+    layers: BTreeMap<(Digest, &'static str), Vec<Value>>,
 }
 
 impl RepositoryContents {
@@ -331,30 +344,12 @@ impl RepositoryContents {
                 payload,
                 media_type,
                 annotations,
-            } => {
-                let payload = self.blob(payload.clone());
-                let mut layer = descriptor(media_type, &payload);
-                layer["annotations"] = json!(annotations);
-                let layers = self.signatures.entry(image.digest).or_default();
-                layers.push(layer);
-                let layers = layers.clone();
-                let config = self.blob(
-                    r#"{"architecture":"","os":"","rootfs":{"type":"layers","diff_ids":[]},"config":{}}"#,
-                );
-                let manifest = json!({
-                    "schemaVersion": 2,
-                    "mediaType": MANIFEST,
-                    "config": descriptor(CONFIG, &config),
-                    "layers": layers,
-                });
-                let tag = format!("sha256-{}.sig", image.digest.hex());
-                if let Some(earlier) = self.tags.remove(&tag) {
-                    self.manifests.remove(&earlier);
-                }
-                let stored = self.manifest(MANIFEST, manifest.to_string());
-                self.tags.insert(tag, stored.digest);
-                stored.digest
-            }
+            } => self.attach_layer(image, "sig", payload, media_type, annotations),
+            Attachment::Attestation {
+                envelope,
+                media_type,
+                annotations,
+            } => self.attach_layer(image, "att", envelope, media_type, annotations),
             Attachment::Bundle {
                 bytes,
                 artifact_type,
@@ -369,7 +364,7 @@ impl RepositoryContents {
                     "layers": [descriptor(media_type, &layer)],
                     "annotations": {
                         "dev.sigstore.bundle.content": "dsse-envelope",
-                        "dev.sigstore.bundle.predicateType": COSIGN_SIGN,
+                        "dev.sigstore.bundle.predicateType": predicate_type(bytes),
                         "org.opencontainers.image.created": "2026-11-21T00:00:00Z",
                     },
                     "subject": {
@@ -386,6 +381,39 @@ impl RepositoryContents {
                 stored.digest
             }
         }
+    }
+
+    /// Adds a layer to the manifest under the tag `sha256-HEX.SUFFIX`.
+    fn attach_layer(
+        &mut self,
+        image: &Image,
+        suffix: &'static str,
+        bytes: &[u8],
+        media_type: &str,
+        annotations: &BTreeMap<String, String>,
+    ) -> Digest {
+        let blob = self.blob(bytes);
+        let mut layer = descriptor(media_type, &blob);
+        layer["annotations"] = json!(annotations);
+        let layers = self.layers.entry((image.digest, suffix)).or_default();
+        layers.push(layer);
+        let layers = layers.clone();
+        let config = self.blob(
+            r#"{"architecture":"","os":"","rootfs":{"type":"layers","diff_ids":[]},"config":{}}"#,
+        );
+        let manifest = json!({
+            "schemaVersion": 2,
+            "mediaType": MANIFEST,
+            "config": descriptor(CONFIG, &config),
+            "layers": layers,
+        });
+        let tag = format!("sha256-{}.{suffix}", image.digest.hex());
+        if let Some(earlier) = self.tags.remove(&tag) {
+            self.manifests.remove(&earlier);
+        }
+        let stored = self.manifest(MANIFEST, manifest.to_string());
+        self.tags.insert(tag, stored.digest);
+        stored.digest
     }
 
     /// The tag `sha256-HEX` of registries without the referrers endpoint.
@@ -453,6 +481,18 @@ impl RepositoryContents {
         )
         .expect("a layout file");
     }
+}
+
+/// The predicate type inside of a bundle, which cosign writes beside it.
+fn predicate_type(bundle: &[u8]) -> String {
+    let bundle: Value = serde_json::from_slice(bundle).unwrap_or_default();
+    let payload = bundle["dsseEnvelope"]["payload"]
+        .as_str()
+        .unwrap_or_default();
+    let payload = STANDARD.decode(payload).unwrap_or_default();
+    let statement: Value = serde_json::from_slice(&payload).unwrap_or_default();
+    let kind = statement["predicateType"].as_str();
+    kind.unwrap_or(COSIGN_SIGN).to_owned()
 }
 
 fn descriptor(media_type: &str, content: &Image) -> Value {
