@@ -14,12 +14,16 @@ use super::cache::{EvidenceKey, Question};
 use super::memory::{Account, Full};
 use super::whereabouts::TagPrefix;
 use crate::evidence::format::{
-    MAX_BUNDLE_BYTES, MAX_PAYLOAD_BYTES, bundle_layers, classify, simple_signing_layers,
+    MAX_BUNDLE_BYTES, MAX_PAYLOAD_BYTES, attestation_layers, bundle_layers, classify,
+    simple_signing_layers,
 };
 use crate::evidence::{
-    Class, Document, Layers, Location, LocationEvidence, Obstacle, ObstacleKind, SimpleSigningLayer,
+    AttestationLayer, Class, Document, Layers, Location, LocationEvidence, Obstacle, ObstacleKind,
+    SimpleSigningLayer,
 };
-use crate::oci::{Content, Descriptor, Manifest, PinnedReference, Repository, Tag};
+use crate::oci::{
+    Content, Descriptor, Digest, ImageManifest, Manifest, PinnedReference, Repository, Tag,
+};
 use crate::source::{Referrers, ReferrersVia, Source, SourceError};
 
 /// Everything a reading function needs to know.
@@ -58,8 +62,7 @@ pub(super) async fn look(
     let found = match key.question {
         Question::Attached(Location::Referrers) => look.referrers().await,
         Question::Attached(Location::SignatureTag) => look.signature_tag().await,
-        // Nothing asks for it yet.
-        Question::Attached(Location::AttestationTag) => Found::default(),
+        Question::Attached(Location::AttestationTag) => look.attestation_tag().await,
         Question::Visible => look.visible().await,
         Question::Listed => look.listed_at_all().await,
     };
@@ -175,29 +178,53 @@ impl<S: Source> Look<'_, S> {
     }
 
     async fn signature_tag(&self) -> Found {
+        let (digest, image) = match self.tagged("sig").await {
+            Ok(tagged) => tagged,
+            Err(found) => return found,
+        };
+        self.layers(simple_signing_layers(digest, &image), |content, layer| {
+            Document::simple_signing(digest, content, layer)
+        })
+        .await
+    }
+
+    async fn attestation_tag(&self) -> Found {
+        let (digest, image) = match self.tagged("att").await {
+            Ok(tagged) => tagged,
+            Err(found) => return found,
+        };
+        self.layers(attestation_layers(digest, &image), |content, layer| {
+            Document::attestation(digest, &content, layer)
+        })
+        .await
+    }
+
+    /// The manifest under the tag of cosign's legacy layout with this suffix, or
+    /// what is found in its place.
+    async fn tagged(&self, suffix: &str) -> Result<(Digest, ImageManifest), Found> {
         let repository = self.image.repository();
-        let tag = self.prefix.tag(&self.image.digest(), "sig");
+        let tag = self.prefix.tag(&self.image.digest(), suffix);
         let content = match self
             .source
             .manifest_by_tag(repository, &tag, self.deadline)
             .await
         {
             Ok(content) => content,
-            Err(SourceError::NotFound { .. }) => return Found::default(),
-            Err(error) => return Found::blocked(obstacle(&error)),
+            Err(SourceError::NotFound { .. }) => return Err(Found::default()),
+            Err(error) => return Err(Found::blocked(obstacle(&error))),
         };
         let digest = content.digest();
-        let image = match Manifest::parse(&content) {
-            Ok(Manifest::Image(image)) => image,
+        match Manifest::parse(&content) {
+            Ok(Manifest::Image(image)) => Ok((digest, image)),
             Ok(Manifest::Index(_)) => {
-                return Found::document(Document::unsupported(digest, "an image index"));
+                let document = Document::unsupported(digest, "an image index");
+                Err(Found::document(document))
             }
-            Err(error) => return Found::document(Document::malformed(digest, error.to_string())),
-        };
-        self.layers(simple_signing_layers(digest, &image), |content, layer| {
-            Document::simple_signing(digest, content, layer)
-        })
-        .await
+            Err(error) => Err(Found::document(Document::malformed(
+                digest,
+                error.to_string(),
+            ))),
+        }
     }
 
     /// Reads the blobs that the layers of one manifest ask for.
@@ -297,6 +324,14 @@ impl Fetch for Descriptor {
 
 impl Fetch for SimpleSigningLayer {
     const LIMIT: u64 = MAX_PAYLOAD_BYTES;
+
+    fn descriptor(&self) -> &Descriptor {
+        &self.descriptor
+    }
+}
+
+impl Fetch for AttestationLayer {
+    const LIMIT: u64 = MAX_BUNDLE_BYTES;
 
     fn descriptor(&self) -> &Descriptor {
         &self.descriptor
