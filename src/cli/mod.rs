@@ -10,6 +10,7 @@ mod files;
 mod policies;
 mod policy;
 mod registry;
+mod roots;
 mod verify;
 mod webhook;
 

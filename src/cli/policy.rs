@@ -4,8 +4,10 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
+use jiff::Timestamp;
 
 use super::console::{self, Tone};
+use super::roots::RootArguments;
 use super::{Exit, Stop, policies};
 use crate::policy::{Policy, PolicySet};
 use crate::roots;
@@ -37,6 +39,9 @@ struct CheckArguments {
     /// Policies: files, or folders, not those below them.
     #[arg(value_name = "PATH", required = true)]
     paths: Vec<PathBuf>,
+
+    #[command(flatten)]
+    roots: RootArguments,
 }
 
 /// Runs the command.
@@ -44,7 +49,11 @@ pub(super) fn run(arguments: &PolicyArguments) -> Result<Exit, Stop> {
     let PolicyCommand::Check(arguments) = &arguments.command;
     let compiled = policies::compiled(&arguments.paths)?;
     let references = compiled.materials();
-    let materials = roots::read(&references);
+    let materials = roots::read(
+        &references,
+        &arguments.roots.configured()?,
+        Timestamp::now(),
+    );
     let mut blocks = Vec::new();
     for reference in &references {
         if let Some(Err(sentence)) = materials.get(reference) {

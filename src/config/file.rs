@@ -34,6 +34,9 @@ pub struct SettingsFile {
     /// Registries that need something special.
     #[serde(default)]
     pub registries: Vec<RegistryFile>,
+    /// Trust roots that policies name.
+    #[serde(default)]
+    pub trust_roots: Vec<TrustRootFile>,
     /// Bounds.
     #[serde(default)]
     pub limits: LimitsFile,
@@ -116,6 +119,46 @@ pub struct RegistryFile {
     /// behind it. They are never given its credentials.
     #[serde(default)]
     pub redirect_hosts: Vec<String>,
+}
+
+/// One entry of `trustRoots`: either `file` or `tuf`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct TrustRootFile {
+    /// What policies call it; `public-good` replaces the one that is embedded.
+    pub name: String,
+    /// `trusted_root.json`, certificates in PEM, or a folder with the one or the
+    /// other.
+    #[serde(default)]
+    pub file: Option<PathBuf>,
+    /// A TUF repository that has it.
+    #[serde(default)]
+    pub tuf: Option<TufFile>,
+}
+
+/// `trustRoots[].tuf`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct TufFile {
+    /// URL of the repository.
+    pub mirror: String,
+    /// The initial `root.json`, which everything is verified from.
+    pub root: PathBuf,
+    /// A folder of its own for what was verified.
+    pub cache: PathBuf,
+    /// The target that is the trust root.
+    #[serde(default)]
+    pub target: Option<String>,
+    /// How often to ask, such as `1h`.
+    #[serde(default)]
+    pub refresh_every: Option<String>,
+    /// PEM certificates to trust for the mirror.
+    #[serde(default)]
+    pub ca_file: Option<PathBuf>,
+    /// Talk plain HTTP: whoever is on the way can withhold updates until the
+    /// metadata expires.
+    #[serde(default, rename = "insecureHTTP")]
+    pub insecure_http: bool,
 }
 
 /// `limits`.

@@ -5,12 +5,14 @@
 //! files is checked here; opening them is the business of whoever uses them.
 
 mod file;
+mod roots;
 mod settings;
 
 pub use file::{
     ChannelsFile, KindFile, LimitsFile, LogFile, NamespaceChannels, RegistryFile, SettingsFile,
-    TlsFile,
+    TlsFile, TrustRootFile, TufFile,
 };
+pub use roots::{RootSource, TrustRootSettings, TufSettings};
 pub use settings::{
     ConfigError, KindPaths, LogFormat, NoMatchSetting, RegistrySettings, Settings, SettingsProblem,
     TlsSettings,

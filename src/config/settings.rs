@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::file::{ChannelsFile, LogFile, NamespaceChannels, RegistryFile, SettingsFile, TlsFile};
+use super::roots::TrustRootSettings;
 use crate::oci::Registry;
 
 /// Why a settings file cannot be used.
@@ -108,6 +109,8 @@ pub struct Settings {
     pub channels: ChannelsFile,
     /// Registries.
     pub registries: Vec<RegistrySettings>,
+    /// Trust roots.
+    pub trust_roots: Vec<TrustRootSettings>,
     /// Kinds.
     pub kinds: Vec<KindPaths>,
     /// Format of the log.
@@ -154,6 +157,7 @@ impl Default for Settings {
             no_match: NoMatchSetting::Deny,
             channels: ChannelsFile::default(),
             registries: Vec::new(),
+            trust_roots: Vec::new(),
             kinds: Vec::new(),
             log_format: LogFormat::default(),
             log_file: None,
@@ -218,13 +222,13 @@ impl Settings {
     }
 }
 
-struct Reader<'f> {
+pub(super) struct Reader<'f> {
     folder: &'f Path,
     problems: Vec<SettingsProblem>,
 }
 
 impl Reader<'_> {
-    fn problem(&mut self, path: impl Into<String>, message: impl Into<String>) {
+    pub(super) fn problem(&mut self, path: impl Into<String>, message: impl Into<String>) {
         self.problems.push(SettingsProblem {
             path: path.into(),
             message: message.into(),
@@ -250,6 +254,7 @@ impl Reader<'_> {
             no_match: self.no_match(file.no_match.as_deref()),
             channels: file.channels,
             registries: self.registries(file.registries),
+            trust_roots: self.trust_roots(file.trust_roots),
             kinds: file
                 .kinds
                 .into_iter()
@@ -293,7 +298,7 @@ impl Reader<'_> {
         }
     }
 
-    fn file(&self, path: &Path) -> PathBuf {
+    pub(super) fn file(&self, path: &Path) -> PathBuf {
         self.folder.join(path)
     }
 
@@ -431,7 +436,7 @@ fn shortened(detail: String) -> String {
 }
 
 /// A whole number with `ms`, `s`, `m` or `h`.
-fn parse_duration(text: &str) -> Option<Duration> {
+pub(super) fn parse_duration(text: &str) -> Option<Duration> {
     let digits = text.find(|c: char| !c.is_ascii_digit())?;
     let (number, unit) = text.split_at(digits);
     let number: u64 = number.parse().ok()?;

@@ -9,9 +9,9 @@ use serde_json::Value;
 
 use super::select::Matcher;
 use super::spec::{self, KeySource, Spec};
-use super::{Authority, MultiArch, Policy, PolicySet, Tags, yaml};
+use super::{Authority, MultiArch, Policy, PolicySet, Tags, Unavailable, yaml};
 use crate::oci::Digest;
-use crate::trust::{AuthorityMaterial, Material, MaterialRef, Materials};
+use crate::trust::{AuthorityMaterial, Material, MaterialRef, Materials, Window};
 use crate::verdict::{Code, Enforcement, Finding, PolicyName};
 
 /// One document as it was read: where from, and its text.
@@ -232,27 +232,35 @@ impl Compiled {
                         Some(Ok(Material::Key(key))) => {
                             Ok(Arc::new(AuthorityMaterial::key(key.clone())))
                         }
-                        Some(Ok(Material::Root(_))) => {
-                            Err(Arc::from(format!("{reference} is no key")))
-                        }
-                        Some(Err(error)) => Err(Arc::from(error.why.as_str())),
-                        None => Err(Arc::from(format!("{reference} was not read"))),
+                        Some(Ok(Material::Root(_))) => Err(format!("{reference} is no key")),
+                        Some(Err(error)) => Err(error.why.clone()),
+                        None => Err(format!("{reference} was not read")),
                     },
                 };
-                let material: Result<_, Arc<str>> = material.map(|material| set.intern(material));
+                let material = material
+                    .map(|material| set.intern(material))
+                    .map_err(|why| Unavailable {
+                        code: Code::KeyUnavailable,
+                        why: why.into(),
+                    });
                 match &material {
                     Ok(id) => {
                         hashed.push(1);
                         hashed.extend_from_slice(set.materials[id.0].fingerprint().as_bytes());
                     }
                     // The reason is part of every denial.
-                    Err(why) => {
+                    Err(Unavailable { why, .. }) => {
                         hashed.push(0);
                         hashed.extend_from_slice(Digest::sha256(why.as_bytes()).as_bytes());
                     }
                 }
                 let name = Arc::clone(name);
-                authorities.push(Authority { name, material });
+                authorities.push(Authority {
+                    name,
+                    material,
+                    identity: None,
+                    validity: Window::default(),
+                });
             }
             let broken = entry.broken.clone().or_else(|| one_key_twice(&authorities));
             let policy = Policy {
@@ -262,6 +270,7 @@ impl Compiled {
                 authorities,
                 requirement: spec.requirement.clone(),
                 multi_arch: MultiArch::Index,
+                signed_for_repository: false,
                 known_good_for: spec.known_good_for,
                 broken,
             };
@@ -277,10 +286,12 @@ impl Compiled {
 /// whoever wrote it believes something that is not so.
 fn one_key_twice(authorities: &[Authority]) -> Option<Finding> {
     for (index, authority) in authorities.iter().enumerate() {
-        let Ok(material) = authority.material else {
+        let Ok(material) = &authority.material else {
             continue;
         };
-        let same = |other: &&Authority| other.material == Ok(material);
+        let same = |other: &&Authority| {
+            other.material.as_ref() == Ok(material) && other.identity == authority.identity
+        };
         if let Some(other) = authorities[..index].iter().find(same) {
             return Some(Finding::violation(
                 Code::PolicyInvalid,

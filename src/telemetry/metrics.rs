@@ -12,6 +12,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
+use super::roots::{TrustRootAges, TrustRoots};
 use crate::verdict::Code;
 
 /// Bounds of the duration histogram, in seconds: a warm review takes tens of
@@ -187,6 +188,14 @@ impl Default for Metrics {
 }
 
 impl Metrics {
+    /// Shows how old trust roots are, too.
+    #[must_use]
+    pub fn with_trust_roots(mut self, ages: TrustRootAges) -> Self {
+        self.registry
+            .register_collector(Box::new(TrustRoots { ages }));
+        self
+    }
+
     /// Counts one review.
     pub fn review(
         &self,

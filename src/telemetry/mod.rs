@@ -4,9 +4,11 @@
 mod log;
 mod metrics;
 mod record;
+mod roots;
 mod sink;
 
 pub use log::{LogError, install};
 pub use metrics::{Metrics, Now, ReviewPath, StatusLabel};
 pub use record::{RecordFormat, ReviewRecord};
+pub use roots::{TrustRootAge, TrustRootAges};
 pub use sink::{Sink, SinkHandle};

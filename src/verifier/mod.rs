@@ -531,7 +531,11 @@ impl<S: Source, R: Runtime> Judgement<'_, S, R> {
             .chain(more_gaps)
             .cloned()
             .collect();
-        let facts = Facts { established, gaps };
+        let facts = Facts {
+            established,
+            gaps,
+            ..Facts::default()
+        };
         decide(
             self.request.reference,
             self.pinning,

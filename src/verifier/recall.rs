@@ -157,6 +157,7 @@ impl<S: Source, R: Runtime> Verifier<S, R> {
             established: established?,
             // What has gaps is never kept.
             gaps: Vec::new(),
+            ..Facts::default()
         })
     }
 }

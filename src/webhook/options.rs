@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Notify;
+
 use super::certificate::CertificateError;
 use crate::admission::PolicyState;
 use crate::config::Settings;
@@ -51,6 +53,8 @@ pub struct ServeOptions {
     pub policies: PolicyPoll,
     /// How often files are looked at again.
     pub poll: Duration,
+    /// Looks at the policies again at once.
+    pub wake: Arc<Notify>,
     /// Longest time for one review; the request's own timeout counts where it
     /// is shorter.
     pub review_timeout: Duration,
@@ -97,6 +101,7 @@ impl ServeOptions {
             client_ca: None,
             policies,
             poll: defaults.poll,
+            wake: Arc::default(),
             review_timeout: defaults.review_timeout,
             body_timeout: Duration::from_secs(5),
             body_bytes: defaults.body_bytes,
@@ -140,6 +145,7 @@ impl ServeOptions {
             no_match: _,
             channels: _,
             registries: _,
+            trust_roots: _,
             kinds: _,
             log_format: _,
             log_file: _,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use super::certificate::{Current, PemPair};
 use super::options::PolicyPoll;
@@ -17,11 +17,12 @@ use crate::source::Source;
 use crate::telemetry::Metrics;
 use crate::verifier::Runtime;
 
-/// Puts policies into force as they come, until asked to stop.
+/// Puts policies into force as they come, until asked to stop. They are looked
+/// at again after each interval, and at once when woken.
 pub(super) async fn policies<S: Source, R: Runtime>(
     gate: Arc<Gate<S, R>>,
     mut poll: PolicyPoll,
-    interval: Duration,
+    (interval, wake): (Duration, Arc<Notify>),
     metrics: Arc<Metrics>,
     loaded: Arc<AtomicBool>,
     mut stop: watch::Receiver<bool>,
@@ -49,8 +50,9 @@ pub(super) async fn policies<S: Source, R: Runtime>(
             }
             tracing::info!(ready, "policies taken into use");
         }
-        if wait(interval, &mut stop).await {
-            return;
+        tokio::select! {
+            stopping = wait(interval, &mut stop) => if stopping { return },
+            () = wake.notified() => {}
         }
     }
 }

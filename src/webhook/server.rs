@@ -148,7 +148,7 @@ pub async fn start<S: Source, R: Runtime>(
     tokio::spawn(reload::policies(
         gate,
         options.policies,
-        options.poll,
+        (options.poll, options.wake),
         Arc::clone(&options.metrics),
         loaded,
         stopping.clone(),

@@ -2,6 +2,7 @@
 //! together, and runs them.
 
 mod policies;
+mod roots;
 mod wiring;
 
 use std::net::SocketAddr;
@@ -16,7 +17,7 @@ use super::{Exit, Stop, files};
 use crate::admission::Gate;
 use crate::config::{LogFormat, Settings};
 use crate::source::registry::Registry;
-use crate::telemetry::{self, RecordFormat, Sink, SinkHandle};
+use crate::telemetry::{self, Metrics, RecordFormat, Sink, SinkHandle};
 use crate::verifier::{Limits, Tokio, Verifier};
 use crate::webhook::{ServeOptions, start};
 
@@ -81,8 +82,10 @@ fn address(text: &str) -> Result<SocketAddr, String> {
 pub(super) fn run(arguments: &WebhookArguments) -> Result<Exit, Stop> {
     let settings = settings(arguments)?;
     let channels = wiring::channel_order(&settings);
+    let trust = roots::Roots::of(&settings.trust_roots)?;
     let policies = policies::Poll::start(&settings.policies, wiring::no_match(settings.no_match))?
-        .with_channels(channels.into_iter().map(Arc::from).collect());
+        .with_channels(channels.into_iter().map(Arc::from).collect())
+        .with_roots(trust.configured.clone());
     let coverage = wiring::coverage(&settings)?;
     let channels = wiring::channels(&settings)?;
     let options = wiring::registries(&settings, &arguments.registry)?;
@@ -103,7 +106,9 @@ pub(super) fn run(arguments: &WebhookArguments) -> Result<Exit, Stop> {
         let registry = Registry::new(options).context("the registry client cannot be made")?;
         let verifier = Verifier::new(registry, Tokio, Limits::default());
         let gate = Arc::new(Gate::new(verifier, coverage, channels));
-        let options = serving(arguments, &settings, policies, sink.handle());
+        let mut options = serving(arguments, &settings, policies, sink.handle());
+        options.metrics = Arc::new(Metrics::default().with_trust_roots(trust.ages()));
+        trust.keep_fresh(&options.wake);
         let running = start(gate, options).await?;
         running
             .until_signal()

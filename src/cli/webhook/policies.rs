@@ -4,11 +4,14 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use crate::admission::PolicyState;
 use crate::cli::{Stop, files, policies};
 use crate::oci::Digest;
 use crate::policy::{Compiled, PolicyDocument, PolicySet, Problem, Reading, Store};
-use crate::roots;
+use crate::roots::tuf::Clock;
+use crate::roots::{self, Configured};
 use crate::verdict::NoMatch;
 
 /// Looks at files and folders of policies, and says when something has changed.
@@ -25,8 +28,11 @@ pub(super) struct Poll {
     channels: Vec<Arc<str>>,
     /// The problems that were last reported, so that each is reported once.
     reported: Vec<Problem>,
-    /// The keys that could not be had, as they were last reported.
-    without_keys: Vec<String>,
+    /// What the names of trust roots mean.
+    roots: Configured,
+    clock: Clock,
+    /// Keys and roots that could not be had, as they were last reported.
+    without: Vec<String>,
 }
 
 impl Poll {
@@ -50,7 +56,9 @@ impl Poll {
             in_force: None,
             channels: Vec::new(),
             reported: Vec::new(),
-            without_keys: Vec::new(),
+            roots: Configured::default(),
+            clock: Arc::new(Timestamp::now),
+            without: Vec::new(),
         })
     }
 
@@ -59,8 +67,18 @@ impl Poll {
         Self { channels, ..self }
     }
 
-    /// The policies, if they or their keys have changed since the last call.
+    /// Takes names of trust roots for what is configured.
+    pub(super) fn with_roots(self, roots: Configured) -> Self {
+        Self { roots, ..self }
+    }
+
+    /// The policies, if they or their keys and roots have changed since the last
+    /// call. None before each root that is kept fresh was read or asked for
+    /// once: until then the gate is not in sync.
     pub(super) fn poll(&mut self) -> Option<PolicyState> {
+        if !self.roots.tried() {
+            return None;
+        }
         let compiled = match self.first.take() {
             Some(compiled) => compiled,
             None => {
@@ -69,13 +87,13 @@ impl Poll {
                 reloaded.compiled
             }
         };
-        // Keys are read each time: they change without their policy.
+        // Keys and roots are read each time: they change without their policy.
         let references = compiled.materials();
-        let materials = roots::read(&references);
+        let materials = roots::read(&references, &self.roots, (self.clock)());
         let missing = references.iter().filter_map(|key| materials.get(key));
         let missing = missing.filter_map(|found| found.as_ref().err());
         let missing = missing.map(|error| error.why.clone());
-        self.report_keys(missing.collect());
+        self.report_missing(missing.collect());
         let policies = compiled.bind(&materials).with_no_match(self.no_match);
         let hash = policies.hash();
         if self.in_force == Some(hash) {
@@ -122,17 +140,17 @@ impl Poll {
         reading
     }
 
-    fn report_keys(&mut self, missing: Vec<String>) {
-        if missing == self.without_keys {
+    fn report_missing(&mut self, missing: Vec<String>) {
+        if missing == self.without {
             return;
         }
         for problem in &missing {
-            tracing::error!(%problem, "a key cannot be had; what needs it is refused");
+            tracing::error!(%problem, "a key or trust root cannot be had; what needs it is refused");
         }
         if missing.is_empty() {
-            tracing::info!("all keys can be had");
+            tracing::info!("all keys and trust roots can be had");
         }
-        self.without_keys = missing;
+        self.without = missing;
     }
 
     /// One sentence for each policy and channel that the settings do not know.
