@@ -128,6 +128,9 @@ impl Exception {
 
 /// What a judge is expected to say, and why, if that is not the strict reading.
 pub(super) fn expected(judge: Judge, artifact: &Artifact) -> (Expected, &'static str) {
+    if judge == Judge::Floe {
+        return floe(artifact);
+    }
     let applying = |table: &'static [Exception], artifact: &Artifact| {
         table
             .iter()
@@ -141,6 +144,21 @@ pub(super) fn expected(judge: Judge, artifact: &Artifact) -> (Expected, &'static
         Some(lenience) if artifact.whole().is_good() => (lenience.expected, lenience.why),
         _ if artifact.is_good() => (Expected::Accepts, ""),
         _ => (Expected::Refuses, ""),
+    }
+}
+
+/// floe has no exceptions. Of a file with a certificate its command line asks
+/// for a log entry, and there is no way to ask for less.
+fn floe(artifact: &Artifact) -> (Expected, &'static str) {
+    if artifact.form == Form::Blob && artifact.keyless && artifact.log == Log::None {
+        (
+            Expected::Refuses,
+            "a file with a certificate must be in a log",
+        )
+    } else if artifact.is_good() {
+        (Expected::Accepts, "")
+    } else {
+        (Expected::Refuses, "")
     }
 }
 

@@ -2,14 +2,17 @@
 
 use floe_e2e::{
     cosign_opinion::{self, Target, Version},
+    floe::{self, Demanded},
+    scratch::Scratch,
     second_opinion::{self, Demands, Signer},
 };
 
 use super::exhibit::{Exhibit, Subject};
 
-/// Who judges, besides floe.
+/// Who judges.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Judge {
+    Floe,
     Cosign2,
     Cosign3,
     SigstoreGo,
@@ -17,6 +20,35 @@ pub(super) enum Judge {
 
 /// Accepted, or why not.
 pub(super) type Judgement = Result<(), String>;
+
+/// What floe says. A policy asks for all that the signature was made with; for
+/// a file, the command line asks for a log entry if there is a certificate.
+pub(super) fn floe(exhibit: &Exhibit) -> Judgement {
+    let root = &exhibit.trusted.root;
+    let verified = match &exhibit.subject {
+        Subject::Blob(blob) => {
+            let bundle = exhibit.bundle.as_deref().unwrap();
+            floe::verify_blob(&exhibit.signer, root, bundle, blob)
+        }
+        Subject::Image(image) => {
+            let scratch = Scratch::new();
+            let demanded = Demanded {
+                signer: &exhibit.signer,
+                root,
+                log: exhibit.log,
+                timestamp: exhibit.stamp,
+            };
+            let policy = scratch.write("policy.yaml", demanded.policy());
+            floe::verify(&policy, None, &[&image.pinned()])
+        }
+    };
+    match verified.code {
+        0 => Ok(()),
+        6 => Err(verified.codes().join(" ")),
+        // Neither did it refuse: it could not look.
+        other => panic!("floe ended with {other}: {}", verified.text),
+    }
+}
 
 /// What one cosign says.
 pub(super) fn cosign(version: Version, exhibit: &Exhibit) -> Judgement {

@@ -65,11 +65,10 @@ fn every_judge_says_of_each_signature_what_is_known_of_it() {
     let signers = if full { &signers[..] } else { &signers[1..2] };
     exhibits.extend(exhibit::by_cosign(&scratch, signers));
 
-    let mut problems = problems(
-        Judge::SigstoreGo,
-        &exhibits,
-        &judges::sigstore_go(&exhibits),
-    );
+    let judgements = in_parallel(&exhibits, |exhibit| Some(judges::floe(exhibit)));
+    let mut problems = problems(Judge::Floe, &exhibits, &judgements);
+    let judgements = judges::sigstore_go(&exhibits);
+    problems.extend(self::problems(Judge::SigstoreGo, &exhibits, &judgements));
     for (judge, version) in [
         (Judge::Cosign2, Version::Two),
         (Judge::Cosign3, Version::Three),
