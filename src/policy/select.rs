@@ -7,7 +7,7 @@ use super::IdentityRule;
 use super::pattern::{ImagePattern, NamePattern};
 use crate::evidence::Location;
 use crate::oci::{Digest, Repository};
-use crate::trust::{AuthorityMaterial, Demands, Signers, TrustRoot, Window};
+use crate::trust::{AuthorityMaterial, Demands, OldBundles, Signers, TrustRoot, Window};
 use crate::verdict::{Code, Enforcement, Finding, NoMatch, PolicyName, Subject};
 
 /// Index of one authority's material in its [`PolicySet`]. Authorities with the
@@ -103,6 +103,8 @@ pub struct Policy {
     pub multi_arch: MultiArch,
     /// Whether a signature must name the repository that it is for.
     pub signed_for_repository: bool,
+    /// Which versions of the bundle format it accepts.
+    pub old_bundles: OldBundles,
     /// How long evidence may be used without having been looked at again.
     pub known_good_for: Duration,
     /// Set where the document cannot be evaluated: what to report instead. Such
@@ -227,6 +229,7 @@ impl PolicySet {
             authorities,
             multi_arch: MultiArch::Index,
             signed_for_repository: false,
+            old_bundles: OldBundles::Refused,
             known_good_for: Duration::ZERO,
             broken: None,
         };
