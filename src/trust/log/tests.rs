@@ -237,6 +237,7 @@ impl World {
     ) -> Judged {
         let signed = Signed {
             signature,
+            stamped: signature,
             payload,
             material: &material(vec![Ok(entry)]),
             bundle,
