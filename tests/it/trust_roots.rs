@@ -3,6 +3,7 @@
 mod cached;
 mod lies;
 mod running;
+mod webhook;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
