@@ -1,15 +1,25 @@
 //! Sigstore bundles: an envelope together with what is needed to verify it.
 //!
-//! Only the members that a managed key needs are read. Log entries and
-//! timestamps are left unread: without a requirement for them they prove
-//! nothing and refuse nothing. Unknown members are allowed, because writers of
-//! the format add some; no reading of them can change who signed what.
+//! Every published version is read; which of them count is for others to say.
+//! A log entry that cannot be read is kept as one: it proves nothing, and it
+//! refuses nothing where no log is asked for. Unknown members are allowed,
+//! because writers of the format add some; no reading of them can change who
+//! signed what.
 
 use super::dsse::{self, Envelope};
 use super::format::BundleVersion;
 use super::json::{self, JsonError, Object};
-use super::material::{SignerMaterial, VerificationMaterial};
+use super::material::{LogEntry, MAX_CHAIN, SignerMaterial, VerificationMaterial};
 use super::statement::{Statement, StatementError};
+use crate::oci::Digest;
+
+/// More log entries than this are not read: writers put in one, and two where
+/// they use two logs. Each costs three signature checks.
+const MAX_LOG_ENTRIES: usize = 8;
+
+/// More timestamps than this are not read: writers put in one, and two where
+/// they use two authorities. Each costs the check of a chain.
+const MAX_TIMESTAMPS: usize = 8;
 
 /// A bundle as found; nothing in it is verified.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,6 +73,9 @@ pub struct DsseContent {
     pub signatures: Vec<Vec<u8>>,
     /// The statement in the payload, or why it is none.
     pub statement: Result<Statement, StatementError>,
+    /// The digest of the envelope as it is written, where it is a document of
+    /// its own. Old log entries name it.
+    pub written: Option<Digest>,
 }
 
 /// Why bytes are not a bundle that is read.
@@ -93,9 +106,9 @@ impl Bundle {
             ],
         )?;
         let media_type = bundle.string("mediaType")?;
-        if BundleVersion::of(&media_type) != Some(BundleVersion::V0_3) {
+        let Some(version) = BundleVersion::of(&media_type) else {
             return Err(BundleError::Version(json::shortened(&media_type)));
-        }
+        };
         let material = VerificationMaterial::parse(&bundle.object(
             "verificationMaterial",
             &[
@@ -109,12 +122,11 @@ impl Bundle {
         let content = match (bundle.get("dsseEnvelope"), bundle.get("messageSignature")) {
             (Some(_), None) => {
                 let envelope = Envelope::parse(&bundle.object("dsseEnvelope", dsse::KEYS)?)?;
-                BundleContent::Dsse(DsseContent::new(envelope))
+                BundleContent::Dsse(DsseContent::new(envelope, None))
             }
-            (None, Some(_)) => BundleContent::MessageSignature(MessageSignature {
-                digest: None,
-                signature: Vec::new(),
-            }),
+            (None, Some(_)) => BundleContent::MessageSignature(MessageSignature::parse(
+                &bundle.object("messageSignature", &["messageDigest", "signature"])?,
+            )?),
             (None, None) => {
                 return Err(BundleError::Malformed(
                     "the bundle has neither dsseEnvelope nor messageSignature".into(),
@@ -127,7 +139,7 @@ impl Bundle {
             }
         };
         Ok(Self {
-            version: BundleVersion::V0_3,
+            version,
             material,
             content,
         })
@@ -136,43 +148,241 @@ impl Bundle {
 
 impl VerificationMaterial {
     fn parse(object: &Object<'_>) -> Result<Self, JsonError> {
-        let found: Vec<_> = ["publicKey", "certificate", "x509CertificateChain"]
-            .into_iter()
-            .filter(|key| object.get(key).is_some())
-            .collect();
-        let signer = match found[..] {
-            ["publicKey"] => {
-                let key = object.object("publicKey", &["hint"])?;
-                let hint = key.optional_string("hint")?;
-                SignerMaterial::PublicKey {
-                    hint: hint.and_then(|text| json::base64(&text)?.try_into().ok()),
-                }
-            }
-            [_] => SignerMaterial::Certificate(Vec::new()),
-            _ => {
-                return Err(JsonError(format!(
-                    "verificationMaterial has {} of publicKey, certificate and \
-                     x509CertificateChain; exactly one is expected",
-                    found.len()
-                )));
-            }
+        let entries = at_most(MAX_LOG_ENTRIES, "tlogEntries", object.list("tlogEntries")?)?;
+        let log_entries = entries.into_iter().enumerate().map(|(at, raw)| {
+            LogEntry::from_bundle(format!("tlogEntries[{at}]"), raw.get())
+                .map_err(|JsonError(detail)| detail)
+        });
+        let data = object.optional_object("timestampVerificationData", &["rfc3161Timestamps"])?;
+        let timestamps = match data {
+            Some(data) => data.list("rfc3161Timestamps")?,
+            None => Vec::new(),
         };
+        let timestamps = at_most(MAX_TIMESTAMPS, "rfc3161Timestamps", timestamps)?;
+        let timestamps = timestamps.into_iter().map(|raw| {
+            Object::parse("rfc3161Timestamps", raw.get(), &["signedTimestamp"])
+                .and_then(|timestamp| timestamp.base64("signedTimestamp"))
+                .unwrap_or_default()
+        });
         Ok(Self {
-            signer,
-            log_entries: Vec::new(),
-            timestamps: Vec::new(),
+            signer: SignerMaterial::parse(object)?,
+            log_entries: log_entries.collect(),
+            timestamps: timestamps.collect(),
         })
     }
 }
 
+impl SignerMaterial {
+    fn parse(object: &Object<'_>) -> Result<Self, JsonError> {
+        let found: Vec<_> = ["publicKey", "certificate", "x509CertificateChain"]
+            .into_iter()
+            .filter(|key| object.get(key).is_some())
+            .collect();
+        match found[..] {
+            ["publicKey"] => {
+                let key = object.object("publicKey", &["hint"])?;
+                let hint = key.optional_string("hint")?;
+                Ok(Self::PublicKey {
+                    hint: hint.and_then(|text| json::base64(&text)?.try_into().ok()),
+                })
+            }
+            ["certificate"] => {
+                let certificate = object.object("certificate", &["rawBytes"])?;
+                certificate.base64("rawBytes").map(Self::Certificate)
+            }
+            ["x509CertificateChain"] => {
+                let chain = object.object("x509CertificateChain", &["certificates"])?;
+                let chain = at_most(MAX_CHAIN, "certificates", chain.list("certificates")?)?;
+                if chain.is_empty() {
+                    return Err(JsonError(
+                        "x509CertificateChain.certificates is empty".into(),
+                    ));
+                }
+                let read = chain.into_iter().map(|raw| {
+                    Object::parse("certificates", raw.get(), &["rawBytes"])?.base64("rawBytes")
+                });
+                read.collect::<Result<_, _>>().map(Self::Chain)
+            }
+            _ => Err(JsonError(format!(
+                "verificationMaterial has {} of publicKey, certificate and \
+                 x509CertificateChain; exactly one is expected",
+                found.len()
+            ))),
+        }
+    }
+}
+
+impl MessageSignature {
+    fn parse(object: &Object<'_>) -> Result<Self, JsonError> {
+        let digest = object.optional_object("messageDigest", &["algorithm", "digest"])?;
+        Ok(Self {
+            digest: digest
+                .map(|digest| {
+                    Ok(MessageDigest {
+                        algorithm: json::shortened(&digest.string("algorithm")?),
+                        digest: digest.base64("digest")?,
+                    })
+                })
+                .transpose()?,
+            signature: object.base64("signature")?,
+        })
+    }
+}
+
+fn at_most<T>(limit: usize, what: &str, found: Vec<T>) -> Result<Vec<T>, JsonError> {
+    if found.len() > limit {
+        return Err(JsonError(format!(
+            "{what} has {} elements; {limit} are read at most",
+            found.len()
+        )));
+    }
+    Ok(found)
+}
+
 impl DsseContent {
-    fn new(envelope: Envelope) -> Self {
+    pub(crate) fn new(envelope: Envelope, written: Option<Digest>) -> Self {
         Self {
+            written,
             signed_bytes: envelope.signed_bytes(),
             statement: Statement::parse(&envelope.payload),
             payload_type: envelope.payload_type,
             payload: envelope.payload,
             signatures: envelope.signatures,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn material(value: Value) -> Result<VerificationMaterial, BundleError> {
+        let bundle = json!({
+            "mediaType": "application/vnd.dev.sigstore.bundle.v0.3+json",
+            "verificationMaterial": value,
+            "messageSignature": {"signature": "aGk="},
+        });
+        Bundle::parse(bundle.to_string().as_bytes()).map(|bundle| bundle.material)
+    }
+
+    fn malformed(value: Value) -> String {
+        match material(value) {
+            Err(BundleError::Malformed(detail)) => detail,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn each_published_version_is_read_and_says_which_it_is() {
+        for (media_type, version) in [
+            (".v0.3+json", BundleVersion::V0_3),
+            ("+json;version=0.3", BundleVersion::V0_3),
+            ("+json;version=0.2", BundleVersion::V0_2),
+            ("+json;version=0.1", BundleVersion::V0_1),
+        ] {
+            let bundle = json!({
+                "mediaType": format!("application/vnd.dev.sigstore.bundle{media_type}"),
+                "verificationMaterial": {"publicKey": {}},
+                "messageSignature": {
+                    "messageDigest": {"algorithm": "SHA2_256", "digest": "AAE="},
+                    "signature": "aGk=",
+                },
+            });
+            let bundle = Bundle::parse(bundle.to_string().as_bytes()).expect("a bundle");
+            assert_eq!(bundle.version, version);
+            let message = MessageSignature {
+                digest: Some(MessageDigest {
+                    algorithm: "SHA2_256".into(),
+                    digest: vec![0, 1],
+                }),
+                signature: b"hi".to_vec(),
+            };
+            assert_eq!(bundle.content, BundleContent::MessageSignature(message));
+        }
+    }
+
+    #[test]
+    fn certificates_are_read_in_both_shapes_and_are_at_least_one() {
+        let one = json!({"rawBytes": "aGk="});
+        let signer = |value| material(value).expect("a bundle").signer;
+        assert_eq!(
+            signer(json!({"certificate": one})),
+            SignerMaterial::Certificate(b"hi".to_vec())
+        );
+        let chain =
+            |certificates: Value| json!({"x509CertificateChain": {"certificates": certificates}});
+        assert_eq!(
+            signer(chain(json!([one, one]))),
+            SignerMaterial::Chain(vec![b"hi".to_vec(), b"hi".to_vec()])
+        );
+        for (value, words) in [
+            (
+                chain(json!([])),
+                "x509CertificateChain.certificates is empty",
+            ),
+            (
+                chain(json!(vec![one.clone(); MAX_CHAIN + 1])),
+                "certificates has 11 elements; 10 are read at most",
+            ),
+            (chain(json!([{}])), "certificates.rawBytes is missing"),
+            (
+                json!({"certificate": {"rawBytes": "-"}}),
+                "certificate.rawBytes is not standard base64 with padding",
+            ),
+            (
+                json!({"certificate": one, "publicKey": {}}),
+                "verificationMaterial has 2 of publicKey",
+            ),
+        ] {
+            let detail = malformed(value);
+            assert!(detail.contains(words), "{detail}");
+        }
+    }
+
+    #[test]
+    fn log_entries_and_timestamps_are_bounded_and_broken_ones_kept() {
+        let with = |key: &str, value: Value| json!({"publicKey": {}, key: value});
+        let stamps = |list: Value| {
+            with(
+                "timestampVerificationData",
+                json!({"rfc3161Timestamps": list}),
+            )
+        };
+        let read = material(with("tlogEntries", json!([{"logIndex": "1"}, 1])));
+        assert_eq!(
+            read.expect("a bundle").log_entries,
+            [
+                Err("tlogEntries[0].kindVersion is missing".to_owned()),
+                Err("tlogEntries[1] is not an object".to_owned())
+            ]
+        );
+        let read = material(stamps(json!([{"signedTimestamp": "aGk="}, {}])));
+        assert_eq!(
+            read.expect("a bundle").timestamps,
+            [b"hi".to_vec(), Vec::new()]
+        );
+        for (value, words) in [
+            (
+                with("tlogEntries", json!(vec![json!({}); 9])),
+                "tlogEntries has 9 elements; 8 are read at most",
+            ),
+            (
+                stamps(json!(vec![json!({}); 9])),
+                "rfc3161Timestamps has 9 elements; 8 are read at most",
+            ),
+            (
+                with("tlogEntries", json!({})),
+                "verificationMaterial.tlogEntries is not a list",
+            ),
+            (
+                with("tlog_entries", json!([])),
+                "where \"tlogEntries\" is meant",
+            ),
+        ] {
+            let detail = malformed(value);
+            assert!(detail.contains(words), "{detail}");
         }
     }
 }

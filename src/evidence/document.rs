@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use super::bundle::{Bundle, BundleError, DsseContent};
+use super::dsse::{self, Envelope};
 use super::format::{
-    self, CERTIFICATE_ANNOTATION, MAX_BUNDLE_BYTES, MAX_PAYLOAD_BYTES, SIGNATURE_ANNOTATION,
-    SimpleSigningLayer,
+    self, AttestationLayer, MAX_BUNDLE_BYTES, MAX_PAYLOAD_BYTES, SimpleSigningLayer,
 };
+use super::json::{self, JsonError, Object};
 use super::simple_signing::SimpleSigningPayload;
-use super::{Obstacle, SignerMaterial, VerificationMaterial, json};
-use crate::oci::{Content, Digest};
+use super::{Obstacle, VerificationMaterial, annotations};
+use crate::oci::{Content, Descriptor, Digest};
 
 /// Characters of the sentence that says what is wrong with a document.
 const MAX_DETAIL: usize = 300;
@@ -65,6 +66,15 @@ impl LocationEvidence {
             location,
             documents: Vec::new(),
             gaps: vec![obstacle],
+        }
+    }
+
+    /// A location that was looked at and is empty.
+    pub const fn empty(location: Location) -> Self {
+        Self {
+            location,
+            documents: Vec::new(),
+            gaps: Vec::new(),
         }
     }
 
@@ -129,6 +139,8 @@ pub struct SimpleSigning {
 pub struct Attestation {
     /// The envelope.
     pub content: DsseContent,
+    /// The envelope as it is written, which is what timestamps are over here.
+    pub envelope: Content,
     /// What came with it in the annotations of its layer.
     pub material: VerificationMaterial,
 }
@@ -137,42 +149,46 @@ impl Document {
     /// A signature in cosign's legacy layout: `payload` is the blob of `layer`,
     /// which came with [`super::format::simple_signing_layers`].
     pub fn simple_signing(manifest: Digest, payload: Content, layer: &SimpleSigningLayer) -> Self {
-        let annotations = &layer.descriptor.annotations;
-        let has_certificate = annotations
-            .get(CERTIFICATE_ANNOTATION)
-            .is_some_and(|text| !text.is_empty());
-        let id = Identity::new("simple-signing")
-            .with(payload.digest().to_string().as_bytes())
-            .with(layer.signature.as_bytes())
-            .with(&[u8::from(has_certificate)])
-            .finish();
-        let weight = payload.bytes().len() * 2 + layer.signature.len();
-        let body = Self::read_simple_signing(payload, layer, has_certificate)
+        let (id, annotated) = legacy_identity("simple-signing", &payload, &layer.descriptor);
+        let weight = payload.bytes().len() * 2 + annotated;
+        let body = Self::read_simple_signing(payload, layer)
             .unwrap_or_else(|detail| Body::Malformed { detail });
         Self::new(id, manifest, body, weight)
     }
 
-    fn read_simple_signing(
-        payload: Content,
-        layer: &SimpleSigningLayer,
-        has_certificate: bool,
-    ) -> Result<Body, String> {
-        let signature = json::base64(&layer.signature)
-            .ok_or_else(|| format!("{SIGNATURE_ANNOTATION} is not standard base64 with padding"))?;
+    fn read_simple_signing(payload: Content, layer: &SimpleSigningLayer) -> Result<Body, String> {
+        let signature = annotations::signature(&layer.signature)?;
         within(payload.bytes().len(), MAX_PAYLOAD_BYTES)?;
         Ok(Body::SimpleSigning(SimpleSigning {
             payload: SimpleSigningPayload::parse(payload.bytes()).map_err(|error| error.0)?,
             signed_bytes: payload,
             signature,
-            material: VerificationMaterial {
-                signer: if has_certificate {
-                    SignerMaterial::Certificate(Vec::new())
-                } else {
-                    SignerMaterial::PublicKey { hint: None }
-                },
-                log_entries: Vec::new(),
-                timestamps: Vec::new(),
-            },
+            material: VerificationMaterial::from_annotations(&layer.descriptor.annotations),
+        }))
+    }
+
+    /// An attestation in cosign's legacy layout: `envelope` is the blob of
+    /// `layer`, which came with [`super::format::attestation_layers`].
+    pub fn attestation(manifest: Digest, envelope: &Content, layer: &AttestationLayer) -> Self {
+        let (id, annotated) = legacy_identity("attestation", envelope, &layer.descriptor);
+        let bytes = envelope.bytes();
+        let body = within(bytes.len(), MAX_BUNDLE_BYTES)
+            .and_then(|()| {
+                Self::read_attestation(envelope, layer).map_err(|JsonError(detail)| detail)
+            })
+            .unwrap_or_else(|detail| Body::Malformed { detail });
+        // Decoded, and as it is written.
+        let weight = decoded(bytes.len()) + bytes.len() + annotated;
+        Self::new(id, manifest, body, weight)
+    }
+
+    fn read_attestation(envelope: &Content, layer: &AttestationLayer) -> Result<Body, JsonError> {
+        let text = json::text(envelope.bytes())?;
+        let object = Object::parse("envelope", text, dsse::KEYS)?;
+        Ok(Body::Attestation(Attestation {
+            content: DsseContent::new(Envelope::parse(&object)?, Some(envelope.digest())),
+            envelope: envelope.clone(),
+            material: VerificationMaterial::from_annotations(&layer.descriptor.annotations),
         }))
     }
 
@@ -193,7 +209,7 @@ impl Document {
                 Err(BundleError::Malformed(detail)) => Body::Malformed { detail },
             },
         };
-        Self::new(id, manifest, body, bytes.len())
+        Self::new(id, manifest, body, decoded(bytes.len()))
     }
 
     /// Something in a format that is not verified: `media_type` is its media
@@ -234,6 +250,26 @@ impl Document {
     pub const fn weight(&self) -> usize {
         self.weight
     }
+}
+
+/// Identity of a layer in one of the legacy layouts, and how many bytes its
+/// annotations have: everything that verification reads.
+fn legacy_identity(kind: &str, blob: &Content, layer: &Descriptor) -> (Digest, usize) {
+    let mut id = Identity::new(kind).with(blob.digest().to_string().as_bytes());
+    let mut bytes = 0;
+    for key in annotations::ALL {
+        let text = annotations::get(&layer.annotations, key).unwrap_or_default();
+        bytes += text.len();
+        id = id.with(text.as_bytes());
+    }
+    (id.finish(), bytes)
+}
+
+/// About how many bytes are kept of an envelope or bundle that is written in
+/// `bytes`: the payload, decoded from base64, once as it is, once as the bytes
+/// that are signed, and once as the text of its predicate.
+const fn decoded(bytes: usize) -> usize {
+    bytes / 4 * 9 + bytes % 4
 }
 
 fn within(found: usize, limit: u64) -> Result<(), String> {
@@ -286,5 +322,49 @@ mod tests {
                 detail: "it is short".into()
             }
         );
+    }
+    const ENVELOPE: &str = r#"{"payloadType":"t","payload":"aGk=","signatures":[{"sig":"AAE="}]}"#;
+
+    fn attestation(envelope: &str, annotations: &[(&str, &str)]) -> Document {
+        let content = Content::of_tag("", envelope.to_owned().into());
+        let mut descriptor = Descriptor::new(format::DSSE_ENVELOPE, content.digest(), 0);
+        let pairs = annotations.iter().map(|(k, v)| ((*k).into(), (*v).into()));
+        descriptor.annotations = pairs.collect();
+        let layer = AttestationLayer { descriptor };
+        Document::attestation(Digest::sha256(b"manifest"), &content, &layer)
+    }
+
+    #[test]
+    fn the_blob_of_an_attestation_layer_is_the_envelope() {
+        let Body::Attestation(found) = attestation(ENVELOPE, &[]).body else {
+            panic!("an attestation");
+        };
+        assert_eq!(found.content.payload, b"hi");
+        assert_eq!(found.content.signatures, [vec![0, 1]]);
+        assert_eq!(
+            found.content.written,
+            Some(Digest::sha256(ENVELOPE.as_bytes()))
+        );
+        let broken = [
+            ("[]", "envelope is not an object"),
+            ("{}", "envelope.payloadType is missing"),
+        ];
+        for (text, words) in broken {
+            let detail = words.to_owned();
+            assert_eq!(attestation(text, &[]).body, Body::Malformed { detail });
+        }
+    }
+
+    #[test]
+    fn every_annotation_that_is_read_is_part_of_the_identity() {
+        let mut ids = vec![attestation(ENVELOPE, &[]).id];
+        for key in annotations::ALL {
+            ids.push(attestation(ENVELOPE, &[(key, "x")]).id);
+            // Absent and empty are read alike.
+            assert_eq!(attestation(ENVELOPE, &[(key, "")]).id, ids[0]);
+        }
+        assert_eq!(attestation(ENVELOPE, &[("predicateType", "x")]).id, ids[0]);
+        let distinct: std::collections::BTreeSet<_> = ids.iter().collect();
+        assert_eq!(distinct.len(), ids.len());
     }
 }

@@ -7,18 +7,14 @@
 
 use std::fmt;
 
-use super::{Document, Obstacle, ObstacleKind};
+use super::{Document, Obstacle, ObstacleKind, annotations};
 use crate::oci::{Descriptor, Digest, ImageManifest, media_type};
 
 /// Media type of a cosign simple-signing layer.
 pub const SIMPLE_SIGNING: &str = "application/vnd.dev.cosign.simplesigning.v1+json";
 
-/// Annotation of such a layer that holds the signature.
-pub const SIGNATURE_ANNOTATION: &str = "dev.cosignproject.cosign/signature";
-
-/// Annotation of such a layer that holds the certificate of a keyless or PKI
-/// signature.
-pub(super) const CERTIFICATE_ANNOTATION: &str = "dev.sigstore.cosign/certificate";
+/// Media type of a layer that is a DSSE envelope, in an `.att` manifest.
+pub const DSSE_ENVELOPE: &str = "application/vnd.dsse.envelope.v1+json";
 
 /// Layers of one bundle manifest that are read; cosign writes one.
 pub const MAX_BUNDLE_LAYERS: usize = 8;
@@ -27,7 +23,11 @@ pub const MAX_BUNDLE_LAYERS: usize = 8;
 /// signature.
 pub const MAX_SIGNATURE_LAYERS: usize = 64;
 
-/// The largest bundle worth reading, in bytes. A signature has less than 10
+/// Layers of one `.att` manifest that are read; cosign adds one for each
+/// attestation.
+pub const MAX_ATTESTATION_LAYERS: usize = 64;
+
+/// The largest bundle or envelope worth reading, in bytes. A signature has less than 10
 /// KiB; attestations with an SBOM have some MiB.
 pub const MAX_BUNDLE_BYTES: u64 = 8 << 20;
 
@@ -146,7 +146,7 @@ pub fn classify(artifact_type: Option<&str>) -> Class {
     match artifact_type {
         None => Class::Generic,
         Some(name) if GENERIC.contains(&name) => Class::Generic,
-        Some(name) if BundleVersion::of(name) == Some(BundleVersion::V0_3) => Class::Bundle,
+        Some(name) if BundleVersion::of(name).is_some() => Class::Bundle,
         Some(name) if FOREIGN.contains(&name) => Class::Foreign,
         Some(_) => Class::Other,
     }
@@ -161,14 +161,10 @@ pub(super) fn describe(name: &str) -> String {
         .take(100)
         .flat_map(char::escape_debug)
         .collect();
-    if let Some((_, words)) = KNOWN.iter().find(|(known, _)| *known == name) {
-        return format!("{words} ({shown})");
-    }
-    match BundleVersion::of(name) {
-        Some(BundleVersion::V0_1) => "a Sigstore bundle of version 0.1".into(),
-        Some(BundleVersion::V0_2) => "a Sigstore bundle of version 0.2".into(),
-        _ if shown.is_empty() => "an artifact without a type".into(),
-        _ => format!("an artifact of type {shown}"),
+    match KNOWN.iter().find(|(known, _)| *known == name) {
+        Some((_, words)) => format!("{words} ({shown})"),
+        None if shown.is_empty() => "an artifact without a type".into(),
+        None => format!("an artifact of type {shown}"),
     }
 }
 
@@ -203,31 +199,35 @@ pub struct SimpleSigningLayer {
     pub signature: String,
 }
 
+/// A layer of an `.att` manifest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AttestationLayer {
+    /// The envelope to fetch.
+    pub descriptor: Descriptor,
+}
+
 /// The bundles in a referrer's manifest, whose digest is `digest`.
 ///
 /// A layer is a bundle if its own media type says so, whatever the artifact
-/// type of the manifest. A manifest without any is one unsupported document, or
+/// type of the manifest; of which version is for the bundle itself to say. A manifest without any is one unsupported document, or
 /// none at all if its own type is a foreign one.
 pub fn bundle_layers(digest: Digest, manifest: &ImageManifest) -> Layers<Descriptor> {
     let mut layers = Layers::default();
     for layer in &manifest.layers {
-        match BundleVersion::of(&layer.media_type) {
-            Some(BundleVersion::V0_3) if layers.fetch.len() == MAX_BUNDLE_LAYERS => {
-                layers.gap = Some(too_many(
-                    "bundles",
-                    manifest.layers.len(),
-                    MAX_BUNDLE_LAYERS,
-                ));
-                return layers;
-            }
-            Some(BundleVersion::V0_3) => layers.fetch.push(layer.clone()),
-            Some(_) if layers.documents.is_empty() => layers
-                .documents
-                .push(Document::unsupported(digest, &layer.media_type)),
-            _ => {}
+        if BundleVersion::of(&layer.media_type).is_none() {
+            continue;
         }
+        if layers.fetch.len() == MAX_BUNDLE_LAYERS {
+            layers.gap = Some(too_many(
+                "bundles",
+                manifest.layers.len(),
+                MAX_BUNDLE_LAYERS,
+            ));
+            return layers;
+        }
+        layers.fetch.push(layer.clone());
     }
-    if !layers.fetch.is_empty() || !layers.documents.is_empty() {
+    if !layers.fetch.is_empty() {
         return layers;
     }
     let own = manifest
@@ -280,7 +280,7 @@ pub fn simple_signing_layers(
                 .push(Document::unsupported(digest, &layer.media_type));
             continue;
         }
-        match layer.annotations.get(SIGNATURE_ANNOTATION) {
+        match layer.annotations.get(annotations::SIGNATURE) {
             Some(signature) => layers.fetch.push(SimpleSigningLayer {
                 descriptor: layer.clone(),
                 signature: signature.clone(),
@@ -288,9 +288,37 @@ pub fn simple_signing_layers(
             None => layers.documents.push(Document::malformed(
                 digest,
                 format!(
-                    "layer {at} of the signature manifest has no {SIGNATURE_ANNOTATION} annotation"
+                    "layer {at} of the signature manifest has no {} annotation",
+                    annotations::SIGNATURE
                 ),
             )),
+        }
+    }
+    layers
+}
+
+/// The attestations in the manifest of an `.att` tag, whose digest is `digest`.
+///
+/// Every layer counts: one that is no envelope is an unsupported document.
+pub fn attestation_layers(digest: Digest, manifest: &ImageManifest) -> Layers<AttestationLayer> {
+    let mut layers = Layers::default();
+    for (at, layer) in manifest.layers.iter().enumerate() {
+        if at == MAX_ATTESTATION_LAYERS {
+            layers.gap = Some(too_many(
+                "attestation layers",
+                manifest.layers.len(),
+                MAX_ATTESTATION_LAYERS,
+            ));
+            break;
+        }
+        if layer.media_type == DSSE_ENVELOPE {
+            layers.fetch.push(AttestationLayer {
+                descriptor: layer.clone(),
+            });
+        } else {
+            layers
+                .documents
+                .push(Document::unsupported(digest, &layer.media_type));
         }
     }
     layers
@@ -340,7 +368,7 @@ mod tests {
         assert_eq!(classify(Some("x/unknown")), Class::Other);
         for old in ["0.1", "0.2"] {
             let name = format!("application/vnd.dev.sigstore.bundle+json;version={old}");
-            assert_eq!(classify(Some(&name)), Class::Other);
+            assert_eq!(classify(Some(&name)), Class::Bundle);
         }
     }
 }

@@ -18,11 +18,11 @@ use serde_json::value::RawValue;
 /// no values.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub(super) struct JsonError(pub(super) String);
+pub(crate) struct JsonError(pub(crate) String);
 
 /// One object, its values still unread.
 #[derive(Debug)]
-pub(super) struct Object<'a> {
+pub(crate) struct Object<'a> {
     path: Cow<'static, str>,
     fields: Vec<(Cow<'a, str>, &'a RawValue)>,
 }
@@ -31,7 +31,7 @@ pub(super) struct Object<'a> {
 const MAX_KEYS: usize = 1024;
 
 /// The whole of a document, as text.
-pub(super) fn text(bytes: &[u8]) -> Result<&str, JsonError> {
+pub(crate) fn text(bytes: &[u8]) -> Result<&str, JsonError> {
     std::str::from_utf8(bytes).map_err(|_| JsonError("the document is not UTF-8".into()))
 }
 
@@ -41,7 +41,7 @@ impl<'a> Object<'a> {
     /// `path` names the object in errors; `known` are the keys that are read,
     /// and any other spelling of them is refused. Other keys are allowed and
     /// ignored: formats grow.
-    pub(super) fn parse(
+    pub(crate) fn parse(
         path: impl Into<Cow<'static, str>>,
         text: &'a str,
         known: &[&str],
@@ -71,7 +71,7 @@ impl<'a> Object<'a> {
     }
 
     /// The value of `key`; an absent one and `null` are the same.
-    pub(super) fn get(&self, key: &str) -> Option<&'a RawValue> {
+    pub(crate) fn get(&self, key: &str) -> Option<&'a RawValue> {
         self.fields
             .iter()
             .find(|(name, _)| name == key)
@@ -79,25 +79,25 @@ impl<'a> Object<'a> {
             .filter(|value| value.get() != "null")
     }
 
-    pub(super) fn entries(&self) -> impl Iterator<Item = (&str, &'a RawValue)> {
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (&str, &'a RawValue)> {
         self.fields.iter().map(|(key, value)| (&**key, *value))
     }
 
-    pub(super) fn require(&self, key: &str) -> Result<&'a RawValue, JsonError> {
+    pub(crate) fn require(&self, key: &str) -> Result<&'a RawValue, JsonError> {
         self.get(key)
             .ok_or_else(|| JsonError(format!("{}.{key} is missing", self.path)))
     }
 
-    pub(super) fn object(&self, key: &str, known: &[&str]) -> Result<Object<'a>, JsonError> {
+    pub(crate) fn object(&self, key: &str, known: &[&str]) -> Result<Object<'a>, JsonError> {
         Object::parse(self.below(key), self.require(key)?.get(), known)
     }
 
-    pub(super) fn string(&self, key: &str) -> Result<String, JsonError> {
+    pub(crate) fn string(&self, key: &str) -> Result<String, JsonError> {
         self.require(key)?;
         Ok(self.optional_string(key)?.unwrap_or_default())
     }
 
-    pub(super) fn optional_string(&self, key: &str) -> Result<Option<String>, JsonError> {
+    pub(crate) fn optional_string(&self, key: &str) -> Result<Option<String>, JsonError> {
         self.get(key)
             .map(|value| serde_json::from_str(value.get()))
             .transpose()
@@ -105,7 +105,7 @@ impl<'a> Object<'a> {
     }
 
     /// The elements of a list; an absent one is empty.
-    pub(super) fn list(&self, key: &str) -> Result<Vec<&'a RawValue>, JsonError> {
+    pub(crate) fn list(&self, key: &str) -> Result<Vec<&'a RawValue>, JsonError> {
         self.get(key).map_or(Ok(Vec::new()), |value| {
             serde_json::from_str(value.get())
                 .map_err(|_| JsonError(format!("{}.{key} is not a list", self.path)))
@@ -113,7 +113,7 @@ impl<'a> Object<'a> {
     }
 
     /// Standard base64 with padding (RFC 4648, section 4), without line breaks.
-    pub(super) fn base64(&self, key: &str) -> Result<Vec<u8>, JsonError> {
+    pub(crate) fn base64(&self, key: &str) -> Result<Vec<u8>, JsonError> {
         base64(&self.string(key)?).ok_or_else(|| {
             JsonError(format!(
                 "{}.{key} is not standard base64 with padding",
@@ -122,9 +122,51 @@ impl<'a> Object<'a> {
         })
     }
 
+    /// As [`Self::base64`] for one that may be absent; an empty text is the same
+    /// as an absent one, which protobuf does not tell apart.
+    pub(crate) fn optional_base64(&self, key: &str) -> Result<Option<Vec<u8>>, JsonError> {
+        match self.optional_string(key)? {
+            Some(text) if !text.is_empty() => self.base64(key).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    pub(crate) fn optional_object(
+        &self,
+        key: &str,
+        known: &[&str],
+    ) -> Result<Option<Object<'a>>, JsonError> {
+        self.get(key).map(|_| self.object(key, known)).transpose()
+    }
+
+    /// An int64 of protobuf that must not be negative: a number, or its digits
+    /// as a string; an absent one is 0. One number has one spelling.
+    pub(crate) fn index(&self, key: &str) -> Result<u64, JsonError> {
+        let Some(value) = self.get(key) else {
+            return Ok(0);
+        };
+        let text = match value.get().strip_prefix('"') {
+            Some(_) => self.string(key)?,
+            None => value.get().to_owned(),
+        };
+        let plain =
+            text.bytes().all(|b| b.is_ascii_digit()) && (text.len() == 1 || !text.starts_with('0'));
+        plain
+            .then(|| text.parse::<i64>().ok())
+            .flatten()
+            .and_then(|number| u64::try_from(number).ok())
+            .ok_or_else(|| {
+                JsonError(format!(
+                    "{}.{key} is not a whole number from 0 to {}",
+                    self.path,
+                    i64::MAX
+                ))
+            })
+    }
+
     /// The strings of an object of annotations. Values of other kinds are left
     /// out: nothing is judged by them.
-    pub(super) fn annotations(
+    pub(crate) fn annotations(
         &self,
         key: &str,
     ) -> Result<std::collections::BTreeMap<String, String>, JsonError> {
@@ -147,13 +189,29 @@ impl<'a> Object<'a> {
 }
 
 /// Standard base64 with padding and zero trailing bits; one text for one value.
-pub(super) fn base64(text: &str) -> Option<Vec<u8>> {
+pub(crate) fn base64(text: &str) -> Option<Vec<u8>> {
     use base64::Engine as _;
     base64::engine::general_purpose::STANDARD.decode(text).ok()
 }
 
+/// Hexadecimal in lower case, an even number of digits; one text for one value.
+pub(crate) fn hex(text: &str) -> Option<Vec<u8>> {
+    let digit = |byte: u8| match byte {
+        b'0'..=b'9' => Some(byte - b'0'),
+        b'a'..=b'f' => Some(byte - b'a' + 10),
+        _ => None,
+    };
+    let (pairs, []) = text.as_bytes().as_chunks::<2>() else {
+        return None;
+    };
+    pairs
+        .iter()
+        .map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?))
+        .collect()
+}
+
 /// `text` as errors may show it.
-pub(super) fn shortened(text: &str) -> String {
+pub(crate) fn shortened(text: &str) -> String {
     text.chars().take(80).collect()
 }
 
@@ -287,6 +345,52 @@ mod tests {
         let deep = format!(r#"{{"x":{}{}}}"#, "[".repeat(100_000), "]".repeat(100_000));
         let object = Object::parse("doc", &deep, &[]).expect("opaque values do not recurse");
         assert!(object.list("x").is_ok());
+    }
+
+    #[test]
+    fn an_index_is_a_number_or_its_digits_and_never_negative() {
+        let index = |value: &str| {
+            let text = format!(r#"{{"x":{value}}}"#);
+            Object::parse("doc", &text, &[])
+                .expect("an object")
+                .index("x")
+        };
+        for (value, number) in [
+            ("0", 0),
+            ("null", 0),
+            (r#""42""#, 42),
+            ("9223372036854775807", i64::MAX as u64),
+        ] {
+            assert_eq!(index(value), Ok(number), "{value}");
+        }
+        for value in [
+            "-1",
+            r#""-1""#,
+            r#""""#,
+            r#""+1""#,
+            r#""007""#,
+            "1.0",
+            "1e3",
+            r#"" 1""#,
+            "9223372036854775808",
+            "true",
+            "[1]",
+        ] {
+            let message = index(value).expect_err(value).0;
+            assert_eq!(
+                message,
+                "doc.x is not a whole number from 0 to 9223372036854775807"
+            );
+        }
+    }
+
+    #[test]
+    fn hexadecimal_has_one_spelling() {
+        assert_eq!(hex("00fa19"), Some(vec![0, 0xfa, 0x19]));
+        assert_eq!(hex(""), Some(vec![]));
+        for text in ["0", "0F", "0x", "fg", " 0", "é"] {
+            assert_eq!(hex(text), None, "{text:?}");
+        }
     }
 
     #[test]

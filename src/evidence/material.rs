@@ -1,6 +1,10 @@
 //! What comes with a signature to verify it by: a key hint or certificates, log
 //! entries and timestamps, in the words of the Sigstore bundle. Unchecked.
 
+/// More certificates than this are in no path that is found: a root, some
+/// intermediates and the leaf.
+pub(super) const MAX_CHAIN: usize = 10;
+
 /// What came with one signature to verify it by.
 ///
 /// A bundle carries it in its `verificationMaterial`, the legacy layouts in
@@ -9,10 +13,12 @@
 pub struct VerificationMaterial {
     /// Who is said to have signed.
     pub signer: SignerMaterial,
-    /// Entries of transparency logs, in order.
-    pub log_entries: Vec<LogEntry>,
+    /// Entries of transparency logs, in order; for one that cannot be read,
+    /// what is wrong with it. It refuses nothing where no log is asked for.
+    pub log_entries: Vec<Result<LogEntry, String>>,
     /// RFC 3161 timestamps over the signature, DER, in order: each a
-    /// `TimeStampResp` or the `ContentInfo` of a token.
+    /// `TimeStampResp` or the `ContentInfo` of a token. One that cannot be read
+    /// is empty, which is not DER.
     pub timestamps: Vec<Vec<u8>>,
 }
 
@@ -24,9 +30,10 @@ pub enum SignerMaterial {
         /// The hint, where it is the base64 of 32 bytes as cosign writes it.
         hint: Option<[u8; 32]>,
     },
-    /// A certificate, DER.
+    /// A certificate, DER. Empty if there is one that cannot be read.
     Certificate(Vec<u8>),
-    /// A certificate and others above it, leaf first, DER; never empty.
+    /// A certificate and others above it, leaf first, DER; at least one. What
+    /// cannot be read is empty in it.
     Chain(Vec<Vec<u8>>),
 }
 

@@ -5,20 +5,26 @@
 //! not be looked at is an [`Obstacle`] and stays in the evidence, so that
 //! "could not look" is never mistaken for "nothing there".
 
+mod annotations;
 mod bundle;
 mod document;
 pub mod dsse;
 pub mod format;
-mod json;
+pub(crate) mod json;
+mod log_entry;
 mod material;
 mod obstacle;
+pub(crate) mod pem;
 mod predicate;
 pub mod simple_signing;
 pub mod statement;
 
 pub use bundle::{Bundle, BundleContent, DsseContent, MessageDigest, MessageSignature};
 pub use document::{Attestation, Body, Document, Location, LocationEvidence, SimpleSigning};
-pub use format::{BundleVersion, Class, Layers, SimpleSigningLayer};
+pub use format::{AttestationLayer, BundleVersion, Class, Layers, SimpleSigningLayer};
 pub use material::{InclusionProof, LogEntry, SignerMaterial, VerificationMaterial};
 pub use obstacle::{Obstacle, ObstacleKind};
-pub use predicate::{Predicate, PredicateKind};
+pub use predicate::{
+    Json, Predicate, PredicateFamily, PredicateKind, Provenance, Severity, TreeError,
+    VerificationSummary, Vulnerability, VulnerabilityScan,
+};

@@ -5,13 +5,18 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::{Applies, MaterialId, Selected, Selection, Tags, signatures};
+use super::accept::Case;
+use super::{
+    Applies, Family, MaterialId, Requirement, Selected, Selection, Tags, multi_arch, signatures,
+};
 use crate::evidence::Obstacle;
 use crate::oci::{PinnedReference, Reference};
-use crate::trust::Established;
+use crate::trust::{Established, OldBundles};
 use crate::verdict::{Code, Enforcement, Finding, Outcome, Status, Verdict};
 
-/// How the artifact that is judged was named.
+/// How the artifact that is judged was named. Its repository is the one that
+/// it is judged as: that of the reference, or the origin where the reference
+/// names a mirror.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Pinning {
     /// The reference has a digest.
@@ -31,6 +36,9 @@ pub struct Facts {
     /// What could not be looked at. While there is any, no authority is
     /// violated.
     pub gaps: Vec<Obstacle>,
+    /// Whether it is an index, and what is known about its entries. Looked at
+    /// only where a policy asks.
+    pub family: Family,
 }
 
 impl Facts {
@@ -44,9 +52,9 @@ impl Facts {
 
 /// Combines the policies for an image with what is known about it, as of `at`.
 ///
-/// `at` is the time of the decision. Keys that are trusted without dates do not
-/// depend on it; it is asked for so that every caller has one clock reading
-/// for a whole review.
+/// `at` is the time of the decision, one for a whole review. What was seen
+/// later does not count, and keys and certificates with dates are compared with
+/// it where nothing trusted says when they were used.
 ///
 /// Of `facts`, only what belongs to the material of the selection is read; it
 /// is empty where nothing had to be gathered.
@@ -57,12 +65,10 @@ pub fn decide(
     facts: &Facts,
     at: Timestamp,
 ) -> Verdict {
-    // Nothing that is evaluated yet has dates.
-    let _ = at;
     let outcomes = selection
         .policies
         .iter()
-        .map(|selected| outcome(reference, pinning, selected, facts))
+        .map(|selected| outcome(reference, pinning, selected, facts, at))
         .collect();
     let pinned = match pinning {
         Pinning::Digest(pinned) | Pinning::Resolved(pinned) => Some(pinned.clone()),
@@ -76,6 +82,7 @@ fn outcome(
     pinning: &Pinning,
     selected: &Selected,
     facts: &Facts,
+    at: Timestamp,
 ) -> Outcome {
     let policy = &*selected.policy;
     let mut outcome = Outcome {
@@ -113,10 +120,41 @@ fn outcome(
     let signed = match (&policy.requirement, pinning) {
         // There is no artifact that could be looked at.
         (_, Pinning::Unresolved(_)) | (None, _) => Status::Satisfied,
-        (Some(requirement), _) => signatures::judge(policy, requirement, facts, &mut outcome),
+        (Some(requirement), Pinning::Digest(pinned) | Pinning::Resolved(pinned)) => {
+            let case = Case {
+                policy,
+                facts,
+                repository: Some(pinned.repository()),
+                at,
+            };
+            let status = judge(case, requirement, &mut outcome);
+            if policy.old_bundles == OldBundles::Accepted {
+                outcome.findings.push(Finding::remark(
+                    Code::OldBundlesAccepted,
+                    "insecureOldBundles: bundles of versions 0.1 and 0.2 count here",
+                ));
+            }
+            status
+        }
     };
     outcome.status = Some(both(pin, signed));
     outcome
+}
+
+/// Whether what is known about the artifact meets `requirement`.
+fn judge(case: Case<'_>, requirement: &Requirement, outcome: &mut Outcome) -> Status {
+    multi_arch::judge(
+        case.policy,
+        requirement,
+        case.facts,
+        outcome,
+        &multi_arch::One {
+            judge: &|facts, outcome| {
+                signatures::judge(Case { facts, ..case }, requirement, outcome)
+            },
+            signers: &|facts, authority| Case { facts, ..case }.signers(authority).collect(),
+        },
+    )
 }
 
 /// Strong Kleene "and".
@@ -139,7 +177,10 @@ fn status_of(finding: &Finding) -> Status {
 fn tag_not_pinned(reference: &Reference, pinning: &Pinning) -> Finding {
     let message = match pinning {
         Pinning::Digest(pinned) | Pinning::Resolved(pinned) => {
-            format!("the tag can move; deploy {pinned}")
+            // What was judged may have another name, where the reference names a
+            // mirror; what is deployed keeps the one that was written.
+            let written = reference.repository().pin(pinned.digest());
+            format!("the tag can move; deploy {written}")
         }
         Pinning::Unresolved(obstacle) => format!(
             "the tag can move; deploy {}@DIGEST (what {} points to now could not be had: {})",

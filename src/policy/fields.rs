@@ -16,28 +16,19 @@ const NOT_YET: &[&str] = &[
     "metadata.namespace",
     "spec.attestations",
     "spec.promotedTo",
-    "spec.signedFor",
     "spec.cel",
-    "spec.everyChild",
     "spec.insecureSameSigner",
     "spec.match.namespaces.selector",
-    "spec.authorities[].keyless",
-    "spec.authorities[].certificate",
     "spec.authorities[].attestations",
     "spec.authorities[].signedFor",
     "spec.authorities[].key.secretRef",
     "spec.authorities[].key.configMapRef",
-    "spec.authorities[].key.validFrom",
-    "spec.authorities[].key.validUntil",
+    "spec.authorities[].certificate.roots.secretRef",
+    "spec.authorities[].certificate.roots.configMapRef",
 ];
 
 /// Values that belong to the document and are not evaluated yet.
-const VALUES_NOT_YET: &[(&str, &str)] = &[
-    ("spec.level", "attested"),
-    ("spec.tags", "resolve"),
-    ("spec.transparencyLog", "required"),
-    ("spec.timestamps", "required"),
-];
+const VALUES_NOT_YET: &[(&str, &str)] = &[("spec.level", "attested"), ("spec.tags", "resolve")];
 
 /// Something wrong at a path of a document.
 pub(super) type Complaint = (String, String);
@@ -132,6 +123,18 @@ impl Walk<'_> {
         }
     }
 
+    /// The field as a boolean.
+    pub(super) fn boolean(&mut self, object: &Object<'_>, field: &str) -> Option<bool> {
+        match object.get(field)? {
+            Value::Bool(value) => Some(*value),
+            other => {
+                let message = format!("must be true or false, not {}", kind_of(other));
+                self.complain(object.path_of(field), message);
+                None
+            }
+        }
+    }
+
     /// The field as one of `choices`, by index.
     pub(super) fn choice<T: Copy>(
         &mut self,
@@ -177,6 +180,61 @@ impl Walk<'_> {
             other => {
                 let message = format!("must be a list, not {}", kind_of(other));
                 self.complain(object.path_of(field), message);
+                None
+            }
+        }
+    }
+}
+
+impl Walk<'_> {
+    /// The field as a list of strings, each read by `read`; `if_empty` says what
+    /// an empty list would mean. What cannot be read is left out and complained
+    /// about.
+    pub(super) fn strings<T>(
+        &mut self,
+        object: &Object<'_>,
+        field: &str,
+        if_empty: &str,
+        read: impl Fn(&str) -> Result<T, String>,
+    ) -> Vec<T> {
+        let mut all = Vec::new();
+        let items = self.list(object, field, if_empty);
+        for (index, item) in items.into_iter().flatten().enumerate() {
+            let path = format!("{}[{index}]", object.path_of(field));
+            match item.as_str() {
+                None => self.complain(path, format!("must be a string, not {}", kind_of(item))),
+                Some(text) => match read(text) {
+                    Ok(value) => all.push(value),
+                    Err(message) => self.complain(path, message),
+                },
+            }
+        }
+        all
+    }
+
+    /// Which one of several fields that exclude each other is written. Complains
+    /// about none (with `if_none`) and about several.
+    pub(super) fn one_of(
+        &mut self,
+        object: &Object<'_>,
+        fields: &[&'static str],
+        if_none: &str,
+    ) -> Option<&'static str> {
+        let written: Vec<_> = fields.iter().filter(|field| object.has(field)).collect();
+        match written[..] {
+            [field] if object.get(field).is_none() => {
+                self.complain(object.path_of(field), "is null; write it out or remove it");
+                None
+            }
+            [field] => Some(field),
+            [] => {
+                self.complain(&object.path, if_none);
+                None
+            }
+            _ => {
+                let written: Vec<_> = written.into_iter().copied().collect();
+                let message = format!("write only one of {}", written.join(", "));
+                self.complain(&object.path, message);
                 None
             }
         }

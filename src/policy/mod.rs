@@ -7,11 +7,18 @@
 //! policies for one image, [`decide`] combines them with established facts.
 //! [`Store`] keeps what was in force across reloads of a folder.
 
+mod accept;
+mod authority;
+mod blob;
 mod channel;
 mod compile;
 mod decide;
 mod duration;
 mod fields;
+mod identity;
+mod material;
+mod multi_arch;
+mod notes;
 mod pattern;
 mod reload;
 mod require;
@@ -20,16 +27,20 @@ mod signatures;
 mod spec;
 #[cfg(test)]
 mod tests;
+mod text;
 mod weaker;
 pub mod yaml;
 
+pub use blob::decide_blob;
 pub use channel::{ChannelError, ChannelMap};
 pub use compile::{Compiled, PolicyDocument, Problem, compile};
 pub use decide::{Facts, Pinning, decide};
+pub use identity::{IdentityRule, Mismatch};
+pub use multi_arch::{Child, Family};
 pub use pattern::{ImagePattern, NamePattern, PatternError};
 pub use reload::{Reading, Reloaded, Store};
 pub use select::{
     Applies, Authority, MaterialId, MultiArch, Policy, PolicySet, Requirement, Selected, Selection,
-    Tags,
+    Tags, Unavailable,
 };
 pub use weaker::{Less, Weaker};

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::IdentityRule;
 use super::pattern::{ImagePattern, NamePattern};
 use crate::evidence::Location;
 use crate::oci::{Digest, Repository};
-use crate::trust::AuthorityMaterial;
+use crate::trust::{AuthorityMaterial, Demands, OldBundles, Signers, TrustRoot, Window};
 use crate::verdict::{Code, Enforcement, Finding, NoMatch, PolicyName, Subject};
 
 /// Index of one authority's material in its [`PolicySet`]. Authorities with the
@@ -38,9 +39,22 @@ pub enum Requirement {
 pub struct Authority {
     /// The name in the policy.
     pub name: Arc<str>,
-    /// What its signatures are checked against, or one sentence why that could
-    /// not be had.
-    pub material: Result<MaterialId, Arc<str>>,
+    /// What its signatures are checked against, or why that could not be had.
+    pub material: Result<MaterialId, Unavailable>,
+    /// Whom the certificates of its signatures must name; `None` where keys
+    /// sign.
+    pub identity: Option<IdentityRule>,
+    /// When its key counts; certificates have dates of their own.
+    pub validity: Window,
+}
+
+/// Material that cannot be used now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unavailable {
+    /// The reason of everything that is inconclusive because of it.
+    pub code: Code,
+    /// One sentence that begins with what could not be had.
+    pub why: Arc<str>,
 }
 
 /// What a policy says about references without a digest.
@@ -87,6 +101,10 @@ pub struct Policy {
     pub requirement: Option<Requirement>,
     /// What has to be signed where the reference names an image index.
     pub multi_arch: MultiArch,
+    /// Whether a signature must name the repository that it is for.
+    pub signed_for_repository: bool,
+    /// Which versions of the bundle format it accepts.
+    pub old_bundles: OldBundles,
     /// How long evidence may be used without having been looked at again.
     pub known_good_for: Duration,
     /// Set where the document cannot be evaluated: what to report instead. Such
@@ -164,23 +182,59 @@ impl PolicySet {
         let mut authorities = Vec::with_capacity(keys.len());
         for (name, material) in keys {
             hashed.extend_from_slice(material.fingerprint().as_bytes());
-            let material = Ok(set.intern(material));
-            authorities.push(Authority { name, material });
+            authorities.push(Authority {
+                name,
+                material: Ok(set.intern(material)),
+                identity: None,
+                validity: Window::default(),
+            });
         }
-        let requirement = super::require::any_of_all(authorities.len());
+        set.about_everything("keys", authorities, &hashed);
+        set
+    }
+
+    /// A policy that matches everything, accepts certificates of `roots` for
+    /// exactly this subject alternative name and issuer, with a log entry and a
+    /// signed certificate timestamp, and judges tags by the digest they name
+    /// now: what an identity given without a policy means. It is called
+    /// `identity`, as is its authority.
+    ///
+    /// Without any root nothing can satisfy it.
+    pub fn for_identity(identity: &str, issuer: &str, roots: Vec<Arc<TrustRoot>>) -> Self {
+        let mut set = Self::default();
+        let material = AuthorityMaterial::new(Signers::Keyless, roots, Demands::KEYLESS);
+        let mut hashed = b"floe identity v1\0".to_vec();
+        hashed.extend_from_slice(material.fingerprint().as_bytes());
+        for text in [identity, issuer] {
+            hashed.extend_from_slice(&(text.len() as u64).to_be_bytes());
+            hashed.extend_from_slice(text.as_bytes());
+        }
+        let authority = Authority {
+            name: "identity".into(),
+            material: Ok(set.intern(Arc::new(material))),
+            identity: Some(IdentityRule::exact(identity, issuer)),
+            validity: Window::default(),
+        };
+        set.about_everything("identity", vec![authority], &hashed);
+        set
+    }
+
+    /// Adds the one policy of a set that no document stands behind.
+    fn about_everything(&mut self, name: &str, authorities: Vec<Authority>, hashed: &[u8]) {
         let policy = Policy {
-            name: PolicyName("keys".into()),
+            name: PolicyName(name.into()),
             enforcement: Enforcement::Enforce,
             tags: Tags::Resolve,
+            requirement: Some(super::require::any_of_all(authorities.len())),
             authorities,
-            requirement: Some(requirement),
             multi_arch: MultiArch::Index,
+            signed_for_repository: false,
+            old_bundles: OldBundles::Refused,
             known_good_for: Duration::ZERO,
             broken: None,
         };
-        set.policies.push((Matcher::default(), Arc::new(policy)));
-        set.hash = Digest::sha256(&hashed);
-        set
+        self.policies.push((Matcher::default(), Arc::new(policy)));
+        self.hash = Digest::sha256(hashed);
     }
 
     /// The same policies with another answer for images that none of them is
@@ -236,6 +290,14 @@ impl PolicySet {
     /// hash decide alike.
     pub const fn hash(&self) -> Digest {
         self.hash
+    }
+
+    /// All material, in order.
+    pub fn every_material(
+        &self,
+    ) -> impl ExactSizeIterator<Item = (MaterialId, &Arc<AuthorityMaterial>)> {
+        let numbered = self.materials.iter().enumerate();
+        numbered.map(|(at, material)| (MaterialId(at), material))
     }
 
     /// The material behind an index.
@@ -294,14 +356,41 @@ impl Selection {
         &Location::SIGNATURES
     }
 
-    /// Whether any policy to be evaluated demands signatures.
-    pub fn needs_evidence(&self) -> bool {
-        self.policies.iter().any(|selected| {
+    /// The policies that are evaluated from evidence.
+    fn demanding(&self) -> impl Iterator<Item = &Policy> {
+        let demands = |selected: &&Selected| {
             selected.policy.enforcement != Enforcement::Off
                 && selected.policy.requirement.is_some()
                 && selected.policy.broken.is_none()
                 && selected.applies == Applies::Yes
-        })
+        };
+        let demanding = self.policies.iter().filter(demands);
+        demanding.map(|selected| &*selected.policy)
+    }
+
+    /// Whether any policy to be evaluated demands signatures.
+    pub fn needs_evidence(&self) -> bool {
+        self.demanding().next().is_some()
+    }
+
+    /// Whether what a policy demands depends on whether the reference names an
+    /// index.
+    pub fn asks_for_manifest(&self) -> bool {
+        self.demanding()
+            .any(|policy| policy.multi_arch != MultiArch::Index)
+    }
+
+    /// Whether a policy demands something of what is referenced itself, if that
+    /// is an index.
+    pub fn asks_for_index(&self) -> bool {
+        self.demanding()
+            .any(|policy| policy.multi_arch == MultiArch::Index)
+    }
+
+    /// Whether a policy demands something of every entry of an index.
+    pub fn asks_for_children(&self) -> bool {
+        self.demanding()
+            .any(|policy| policy.multi_arch == MultiArch::EveryChild)
     }
 
     /// The distinct material that the evaluated policies need, in order.

@@ -3,72 +3,39 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::accept::Case;
+use super::notes::{self, Why};
 use super::require::{assign, ways};
-use super::{Facts, Policy, Requirement};
-use crate::trust::{Rejection, RejectionKind, SignerId};
+use super::{Policy, Requirement, Unavailable};
+use crate::trust::SignerId;
 use crate::verdict::{Code, Finding, Outcome, Status};
 
-/// Documents that do not count are explained up to here. Anyone who can push
-/// can attach any number of them; the first few tell what is going on.
-const MAX_NOTES: usize = 8;
-
 /// Judges `requirement` and writes what was found into `outcome`.
-pub(super) fn judge(
-    policy: &Policy,
-    requirement: &Requirement,
-    facts: &Facts,
-    outcome: &mut Outcome,
-) -> Status {
-    let status = if let Some((at, signer)) = first_of_any(policy, requirement, facts) {
-        let name = Arc::clone(&policy.authorities[at].name);
-        outcome.signers = vec![(name, signer)];
+pub(super) fn judge(case: Case<'_>, requirement: &Requirement, outcome: &mut Outcome) -> Status {
+    let status = if let Some((at, signer)) = first_of_any(case, requirement) {
+        let name = Arc::clone(&case.policy.authorities[at].name);
+        outcome.signers = vec![(name, signer.clone())];
         Status::Satisfied
     } else {
-        Combination::new(policy, facts).judge(requirement, outcome)
+        Combination::new(case).judge(requirement, outcome)
     };
+    let unused = notes::unused(case);
     match status {
         Status::Satisfied => {}
-        Status::Violated => outcome.findings.push(shortfall(policy, requirement, facts)),
-        Status::Inconclusive => blocked(policy, facts, outcome),
+        Status::Violated => outcome.findings.push(shortfall(case, requirement, &unused)),
+        Status::Inconclusive => blocked(case, outcome),
     }
-    notes(policy, facts, outcome);
+    notes::write(&unused, status, outcome);
     status
 }
 
 /// The usual case without any table: one authority, or any of several.
-fn first_of_any(
-    policy: &Policy,
-    requirement: &Requirement,
-    facts: &Facts,
-) -> Option<(usize, SignerId)> {
+fn first_of_any<'a>(case: Case<'a>, requirement: &Requirement) -> Option<(usize, &'a SignerId)> {
     match requirement {
-        Requirement::Authority(at) => {
-            let signer = signers(policy, facts, *at).next()?;
-            Some((*at, signer.clone()))
-        }
-        Requirement::AnyOf(children) => children
-            .iter()
-            .find_map(|child| first_of_any(policy, child, facts)),
+        Requirement::Authority(at) => Some((*at, case.signers(*at).next()?)),
+        Requirement::AnyOf(children) => children.iter().find_map(|child| first_of_any(case, child)),
         Requirement::AllOf(_) | Requirement::Threshold { .. } => None,
     }
-}
-
-/// Who signed for an authority; a signer once for each document.
-fn signers<'f>(
-    policy: &Policy,
-    facts: &'f Facts,
-    authority: usize,
-) -> impl Iterator<Item = &'f SignerId> {
-    policy
-        .authorities
-        .get(authority)
-        .and_then(|authority| authority.material.as_ref().ok())
-        .into_iter()
-        .flat_map(|material| facts.under(*material))
-        .filter_map(|established| established.as_ref().as_ref().ok())
-        // An attestation is not a signature.
-        .filter(|verified| verified.claim().as_signature().is_some())
-        .map(|verified| &verified.proof().signer)
 }
 
 /// All signers of all authorities as numbers, so that a requirement can be met
@@ -83,16 +50,15 @@ struct Combination<'f> {
 }
 
 impl<'f> Combination<'f> {
-    fn new(policy: &'f Policy, facts: &'f Facts) -> Self {
+    fn new(case: Case<'f>) -> Self {
+        let policy = case.policy;
         let indices = 0..policy.authorities.len();
-        let known: BTreeSet<_> = indices
-            .clone()
-            .flat_map(|at| signers(policy, facts, at))
-            .collect();
+        let known: BTreeSet<_> = indices.clone().flat_map(|at| case.signers(at)).collect();
         let known: Vec<_> = known.into_iter().collect();
         let found = indices
             .map(|at| {
-                let numbers: BTreeSet<_> = signers(policy, facts, at)
+                let numbers: BTreeSet<_> = case
+                    .signers(at)
                     .filter_map(|signer| known.binary_search(&signer).ok())
                     .collect();
                 numbers.into_iter().collect()
@@ -101,7 +67,7 @@ impl<'f> Combination<'f> {
         let open = policy
             .authorities
             .iter()
-            .map(|authority| authority.material.is_err() || !facts.gaps.is_empty())
+            .map(|authority| authority.material.is_err() || !case.facts.gaps.is_empty())
             .collect();
         Self {
             policy,
@@ -147,16 +113,17 @@ impl<'f> Combination<'f> {
 }
 
 /// What is missing where everything was read.
-fn shortfall(policy: &Policy, requirement: &Requirement, facts: &Facts) -> Finding {
+fn shortfall(case: Case<'_>, requirement: &Requirement, unused: &[Why<'_>]) -> Finding {
+    let policy = case.policy;
     let name = |at: usize| &*policy.authorities[at].name;
     let signed: Vec<usize> = (0..policy.authorities.len())
-        .filter(|at| signers(policy, facts, *at).next().is_some())
+        .filter(|at| case.signers(*at).next().is_some())
         .collect();
     if signed.is_empty() {
         let names: Vec<_> = policy.authorities.iter().map(|a| &*a.name).collect();
-        let others = worst(policy, facts)
+        let others = unused
             .iter()
-            .filter(|rejection| rejection.kind == RejectionKind::SignatureInvalid)
+            .filter(|why| why.is_by_somebody_else())
             .count();
         let found = match others {
             0 => "found none that could be one".to_owned(),
@@ -168,10 +135,7 @@ fn shortfall(policy: &Policy, requirement: &Requirement, facts: &Facts) -> Findi
             format!("no signature by {}; {found}", one_of(&names)),
         );
     }
-    let distinct: BTreeSet<_> = signed
-        .iter()
-        .flat_map(|at| signers(policy, facts, *at))
-        .collect();
+    let distinct: BTreeSet<_> = signed.iter().flat_map(|at| case.signers(*at)).collect();
     let signed: Vec<_> = signed.into_iter().map(name).collect();
     Finding::violation(
         Code::ThresholdNotMet,
@@ -207,75 +171,19 @@ fn describe(policy: &Policy, requirement: &Requirement) -> String {
 }
 
 /// What stood in the way.
-fn blocked(policy: &Policy, facts: &Facts, outcome: &mut Outcome) {
-    for authority in &policy.authorities {
-        if let Err(why) = &authority.material {
+fn blocked(case: Case<'_>, outcome: &mut Outcome) {
+    for authority in &case.policy.authorities {
+        if let Err(Unavailable { code, why }) = &authority.material {
             outcome.findings.push(Finding::blocked(
-                Code::KeyUnavailable,
-                format!("the key of {} could not be had: {why}", authority.name),
+                *code,
+                format!("{} cannot be checked: {why}", authority.name),
             ));
         }
     }
     let mut seen = BTreeSet::new();
-    for gap in &facts.gaps {
+    for gap in &case.facts.gaps {
         if seen.insert((gap.kind, &gap.detail)) {
             outcome.findings.push(gap.into());
         }
-    }
-}
-
-/// For each document that counts for no authority of the policy, the rejection
-/// that says most: how it is broken, rather than that somebody else signed it.
-fn worst<'f>(policy: &Policy, facts: &'f Facts) -> Vec<&'f Rejection> {
-    let columns = || {
-        policy
-            .authorities
-            .iter()
-            .filter_map(|authority| authority.material.as_ref().ok())
-            .map(|material| facts.under(*material))
-    };
-    let documents = columns().map(<[_]>::len).max().unwrap_or(0);
-    let mut found = Vec::new();
-    for document in 0..documents {
-        let mut worst: Option<&Rejection> = None;
-        let mut counts = false;
-        for column in columns() {
-            match column.get(document).map(|established| &**established) {
-                Some(Ok(_)) => counts = true,
-                Some(Err(rejection)) => {
-                    let vague = |r: &Rejection| r.kind == RejectionKind::SignatureInvalid;
-                    if worst.is_none_or(|known| vague(known) && !vague(rejection)) {
-                        worst = Some(rejection);
-                    }
-                }
-                None => {}
-            }
-        }
-        if !counts {
-            found.extend(worst);
-        }
-    }
-    found
-}
-
-fn notes(policy: &Policy, facts: &Facts, outcome: &mut Outcome) {
-    let mut seen = BTreeSet::new();
-    let mut more: Option<(RejectionKind, usize)> = None;
-    for rejection in worst(policy, facts) {
-        if !seen.insert((rejection.kind, &rejection.detail)) {
-            continue;
-        }
-        if seen.len() <= MAX_NOTES {
-            outcome.findings.push(Finding::note(rejection));
-        } else {
-            let (kind, count) = more.unwrap_or((rejection.kind, 0));
-            more = Some((kind, count + 1));
-        }
-    }
-    if let Some((kind, count)) = more {
-        let detail = format!("and {count} more attached documents that do not count");
-        outcome
-            .findings
-            .push(Finding::note(&Rejection::new(kind, detail)));
     }
 }

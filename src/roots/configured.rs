@@ -88,9 +88,15 @@ impl Configured {
     ///
     /// As of [`Configured::with_path`].
     pub fn with_argument(self, argument: &str) -> Result<Self, ConfiguredError> {
+        let (name, path) = Self::split(argument);
+        self.with_path(name, path)
+    }
+
+    /// Name and path of an argument of the form `[NAME=]PATH`.
+    pub fn split(argument: &str) -> (&str, &str) {
         match argument.split_once('=') {
-            Some((name, path)) if !name.contains('/') => self.with_path(name, path),
-            _ => self.with_path(PUBLIC_GOOD, argument),
+            Some((name, path)) if !name.contains('/') => (name, path),
+            _ => (PUBLIC_GOOD, argument),
         }
     }
 

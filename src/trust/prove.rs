@@ -41,6 +41,15 @@ fn by_key(
     keys: &[PublicKey],
     material: &AuthorityMaterial,
 ) -> Result<Proof, Rejection> {
+    // A bundle says by what its signature is to be verified. In a legacy
+    // layout a certificate is one annotation among others.
+    if signed.bundle.is_some() && signed.material.signer.leaf().is_some() {
+        return Err(Rejection::new(
+            RejectionKind::SignatureInvalid,
+            "the bundle is to be verified with its certificate, and this authority accepts keys \
+             only",
+        ));
+    }
     let (key, scheme) = key_of(signed, keys)?;
     let support = in_one_of(material, |root| {
         support(signed, &SignerKey::Managed(key), root, material)
@@ -120,7 +129,7 @@ fn support(
             ));
         }
         Demand::Required | Demand::Checked => {
-            timestamp::verify(&signed.material.timestamps, signed.signature, usable(root)?)?
+            timestamp::verify(&signed.material.timestamps, signed.stamped, usable(root)?)?
         }
     };
     Ok(Support { log, timestamps })

@@ -85,6 +85,8 @@ kinds! {
     LogEntryMismatch = "log-entry-mismatch",
     /// The signed entry timestamp is not by the log, or over something else.
     LogPromiseInvalid = "log-promise-invalid",
+    /// There is no signed entry timestamp where one must be.
+    LogPromiseMissing = "log-promise-missing",
     /// The proof does not lead from the entry to the checkpoint.
     LogProofInvalid = "log-proof-invalid",
     /// There is no proof of inclusion where one must be.

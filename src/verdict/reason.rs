@@ -53,8 +53,37 @@ codes! {
     SignatureMissing = "signature-missing",
     /// Some, but not enough distinct signers.
     ThresholdNotMet = "threshold-not-met",
+    /// An entry of the image index does not meet what the policy demands.
+    ChildNotSigned = "child-not-signed",
+    /// Every entry of the image index is signed, and not by the same signers.
+    ChildSignersDiffer = "child-signers-differ",
+    /// The policy accepts only a single image, and this is an index.
+    IndexNotAccepted = "index-not-accepted",
+    /// The image index has no entries.
+    IndexEmpty = "index-empty",
     /// The material of an authority cannot be read.
     KeyUnavailable = "key-unavailable",
+    /// A trust root of an authority cannot be had.
+    TrustRootUnavailable = "trust-root-unavailable",
+    /// A trust root of an authority is older than its publisher allows.
+    TrustRootExpired = "trust-root-expired",
+    /// A certificate that is vouched for names somebody else.
+    IdentityMismatch = "identity-mismatch",
+    /// A certificate that is vouched for was given for a token of another
+    /// issuer.
+    IssuerMismatch = "issuer-mismatch",
+    /// The time that a log or timestamp names is later than the decision.
+    SignedInTheFuture = "signed-in-the-future",
+    /// The policy does not accept the key for the time of the signature.
+    KeyNotValidThen = "key-not-valid-then",
+    /// Nothing says when the signature was made, and the certificate is not
+    /// valid at the time of the decision.
+    CertificateNotValidNow = "certificate-not-valid-now",
+    /// The policy asks for signatures that name the repository, and this one
+    /// names another, or none.
+    SignatureForAnotherRepository = "signature-for-another-repository",
+    /// The policy accepts bundles of old versions.
+    OldBundlesAccepted = "old-bundles-accepted",
     /// The policy does not compile or cannot be evaluated.
     PolicyInvalid = "policy-invalid",
     /// The folder of policies is empty or unreadable.
@@ -116,6 +145,11 @@ impl Finding {
             FindingKind::Note,
             rejection.detail.clone(),
         )
+    }
+
+    /// Something that explains and denies nothing by itself.
+    pub fn remark(code: Code, message: impl Into<String>) -> Self {
+        Self::new(code, FindingKind::Note, message)
     }
 
     fn new(code: Code, kind: FindingKind, message: impl Into<String>) -> Self {

@@ -12,14 +12,14 @@ use crate::oci::Digest;
 use crate::policy::Requirement::{AllOf, AnyOf, Authority as Is, Threshold};
 use crate::policy::{
     Applies, Authority, Facts, MaterialId, Pinning, Policy, Requirement, Selected, Selection, Tags,
-    decide,
+    Unavailable, decide,
 };
 use crate::trust::{
     Claim, Established, KeyFingerprint, Proof, Rejection, RejectionKind, Scheme, SignatureClaim,
-    SignatureLayout, SignerId, Verified,
+    SignatureLayout, SignerId, Verified, Window,
 };
 use crate::verdict::Status::{Inconclusive, Satisfied, Violated};
-use crate::verdict::{Enforcement, NoMatch, Outcome, PolicyName, Status};
+use crate::verdict::{Code, Enforcement, NoMatch, Outcome, PolicyName, Status};
 
 pub(super) fn signer(number: u8) -> SignerId {
     SignerId::Key(KeyFingerprint::from_bytes([number; 32]))
@@ -56,14 +56,21 @@ pub(super) fn policy(count: usize, unavailable: &[usize], requirement: Requireme
             .map(|at| Authority {
                 name: ["a", "b", "c", "d"][at].into(),
                 material: if unavailable.contains(&at) {
-                    Err("no such file".into())
+                    Err(Unavailable {
+                        code: Code::KeyUnavailable,
+                        why: "no such file".into(),
+                    })
                 } else {
                     Ok(MaterialId(at))
                 },
+                identity: None,
+                validity: Window::default(),
             })
             .collect(),
         requirement: Some(requirement),
         multi_arch: crate::policy::MultiArch::Index,
+        signed_for_repository: false,
+        old_bundles: crate::trust::OldBundles::Refused,
         known_good_for: Duration::ZERO,
         broken: None,
     }
@@ -100,6 +107,7 @@ fn facts(signers: &[Vec<u8>], gaps: bool) -> Facts {
             .map(|(at, numbers)| (MaterialId(at), numbers.iter().map(|n| signed(*n)).collect()))
             .collect(),
         gaps: gaps.then(gap).into_iter().collect(),
+        ..Facts::default()
     }
 }
 

@@ -15,7 +15,26 @@ pub(super) fn remedy(code: Code) -> &'static str {
         Code::ReferenceInvalid => "write the image as [HOST[:PORT]/]PATH[:TAG]@DIGEST",
         Code::SignatureMissing => "sign this digest with a key that the policy accepts",
         Code::ThresholdNotMet => "have more of the named authorities sign this digest",
+        Code::ChildNotSigned => {
+            "sign the index with all its entries, or let the policy accept the index's signature"
+        }
+        Code::ChildSignersDiffer => "have the same signers sign every entry of the index",
+        Code::IndexNotAccepted => "deploy the image of one platform by its own digest",
+        Code::IndexEmpty => "deploy an index that lists an image",
         Code::KeyUnavailable => "make the key readable where the policy says it is",
+        Code::TrustRootUnavailable => "make the trust root readable where the policy says it is",
+        Code::TrustRootExpired => "let floe reach the mirror of the trust root, or renew the root",
+        Code::IdentityMismatch => {
+            "sign as one of the identities that the policy names, or name this one"
+        }
+        Code::IssuerMismatch => "sign with a token of the issuer that the policy names",
+        Code::SignedInTheFuture => "check the clocks of floe and of whoever signed",
+        Code::KeyNotValidThen => "sign with a key that counts now, or correct its dates",
+        Code::CertificateNotValidNow => {
+            "sign again, with a log or a timestamp that says when, or renew the certificate"
+        }
+        Code::SignatureForAnotherRepository => "sign the image under the name by which it is used",
+        Code::OldBundlesAccepted => "sign again with a current cosign, and remove the switch",
         Code::PolicyInvalid => "correct the policy; floe policy check PATH lists every problem",
         Code::PoliciesMissing => "put at least one policy into the folder, or make it readable",
         Code::SubjectIncomplete => "say where the image is used, with --namespace or --channel",
@@ -45,6 +64,12 @@ pub(super) fn remedy(code: Code) -> &'static str {
             O::ContentMissing => "push the missing content again, or sign again",
             O::ImageNotVisible => {
                 "check that the image exists and that the credentials may read it"
+            }
+            O::SignaturesNotVisible => {
+                "check the name of the signature repository and that the credentials may read it"
+            }
+            O::IndexTooLarge => {
+                "split the index, or sign the index itself and let the policy ask for that"
             }
             O::TooManyReferrers | O::TooManyDocuments => {
                 "remove what is not needed from the image's referrers"
@@ -81,7 +106,7 @@ pub(super) fn remedy(code: Code) -> &'static str {
             R::SctMissing | R::SctInvalid => {
                 "use a certificate authority with a log that the trust root names"
             }
-            R::LogEntryMissing | R::LogProofMissing => {
+            R::LogEntryMissing | R::LogPromiseMissing | R::LogProofMissing => {
                 "sign again with an upload to the transparency log"
             }
             R::LogEntryUnsupported => "sign again with an entry of a kind that floe reads",

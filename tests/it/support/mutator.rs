@@ -5,6 +5,7 @@
 //! authority's own key: the reason must be the mutation, not the signature.
 
 mod bundles;
+pub(crate) mod keyless;
 mod legacies;
 
 use serde_json::{Value, json};
@@ -31,6 +32,8 @@ const MISSING: &str = "subject-missing";
 const PREDICATE: &str = "predicate-not-a-signature";
 const PAYLOAD: &str = "payload-type-unexpected";
 const COUNT: &str = "envelope-signature-count";
+const VERSION: &str = "bundle-version-not-accepted";
+const CHAIN: &str = "certificate-chain-in-bundle";
 
 /// More bytes than are read of a bundle or payload.
 const OVERSIZED: usize = 9 << 20;

@@ -5,8 +5,8 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE};
 use serde_json::{Value, json};
 
 use super::{
-    COUNT, FORMAT, List, MALFORMED, MISMATCH, MISSING, Mutation, OVERSIZED, PAYLOAD, PREDICATE,
-    SIGNER, Start, flip_hex,
+    CHAIN, COUNT, FORMAT, List, MALFORMED, MISMATCH, MISSING, Mutation, OVERSIZED, PAYLOAD,
+    PREDICATE, SIGNER, Start, VERSION, flip_hex,
 };
 use crate::support::authority::{
     Attachment, BUNDLE, COSIGN_SIGN, IN_TOTO, attestation, bundle, bundle_json, cosign_bundle, pae,
@@ -221,7 +221,7 @@ pub(crate) fn bundles(start: &Start<'_>) -> Vec<Mutation> {
     for version in ["0.1", "0.2"] {
         list.add(
             "bundle of an older version",
-            FORMAT,
+            VERSION,
             edited(&|b| {
                 b["mediaType"] = json!(format!(
                     "application/vnd.dev.sigstore.bundle+json;version={version}"
@@ -268,14 +268,22 @@ pub(crate) fn bundles(start: &Start<'_>) -> Vec<Mutation> {
     );
     list.add(
         "certificate in place of the key",
-        FORMAT,
+        SIGNER,
         edited(&|b| {
             b["verificationMaterial"] = json!({"certificate": {"rawBytes": "AA=="}});
         }),
     );
     list.add(
         "certificate chain in place of the key",
-        FORMAT,
+        CHAIN,
+        edited(&|b| {
+            let chain = json!({"certificates": [{"rawBytes": "AA=="}]});
+            b["verificationMaterial"] = json!({"x509CertificateChain": chain});
+        }),
+    );
+    list.add(
+        "empty certificate chain in place of the key",
+        MALFORMED,
         edited(&|b| {
             b["verificationMaterial"] = json!({"x509CertificateChain": {"certificates": []}});
         }),

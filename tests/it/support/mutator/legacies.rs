@@ -184,6 +184,6 @@ pub(crate) fn legacies(start: &Start<'_>) -> Vec<Mutation> {
     if let Attachment::Legacy { annotations, .. } = &mut keyless {
         annotations.insert("dev.sigstore.cosign/certificate".into(), "PEM".into());
     }
-    list.add("keyless signature", FORMAT, keyless);
+    list.add("keyless signature", SIGNER, keyless);
     list.0
 }
