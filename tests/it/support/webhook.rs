@@ -52,7 +52,9 @@ impl Webhook {
         settings["apiVersion"] = json!("floe.dev/v1");
         settings["kind"] = json!("Settings");
         settings["listen"] = json!("127.0.0.1:0");
-        settings["limits"] = json!({"poll": "20ms"});
+        if settings["limits"].is_null() {
+            settings["limits"] = json!({"poll": "20ms"});
+        }
         settings["log"] = json!({"file": "floe.log"});
         // Of one that ran here before.
         let _ = std::fs::remove_file(workshop.path("floe.log"));

@@ -65,9 +65,9 @@ async fn a_webhook_is_not_in_sync_before_each_root_was_asked_for_once() {
             .any(|line| line.starts_with(r#"floe_trust_root_age_seconds{root="corp"} "#))
     };
     until(|| async { aged(webhook.get("metrics").await) }).await;
+    until(|| async { webhook.log().contains("trust root taken into use") }).await;
     let log = webhook.log();
     assert!(log.contains("trust root cannot be refreshed"), "{log}");
-    assert!(log.contains("trust root taken into use"), "{log}");
     drop(webhook);
     // The next one has it from the cache, and is ready before the mirror is.
     place.mirror.lie("", Lie::Silent);
@@ -126,4 +126,35 @@ async fn a_policy_is_checked_with_roots_from_settings_without_asking_anybody() {
         assert!(run.err.contains("--trusted-root: "), "{}", run.err);
     }
     assert_eq!(place.mirror.asked(), [""; 0]);
+}
+
+#[tokio::test]
+async fn an_expired_root_refuses_at_once_although_nothing_is_polled() {
+    let mut place = place().await;
+    let end = Timestamp::now() + SignedDuration::from_secs(4);
+    place.repository.expire("timestamp", end);
+    place.publish();
+    let (workshop, mut settings) = workshop(&place);
+    let keyless = "apiVersion: floe.dev/v1\nkind: TrustPolicy\nmetadata: { name: keyless }\n\
+                   spec: { match: {}, authorities: [{ name: ci, trustRoots: [corp],\n  \
+                   keyless: { issuer: 'https://issuer.test', subject: ci@acme.test } }] }\n";
+    workshop.write("pinned.yaml", keyless);
+    settings["limits"] = json!({"poll": "1h"});
+    settings["registries"] = json!([{"host": "localhost:1", "insecureHTTP": true}]);
+    let webhook = Webhook::launch(&workshop, settings).await;
+    until(|| ready(&webhook)).await;
+    let image = IMAGE.replace("a.test", "localhost:1");
+    until(|| async {
+        let verdict = webhook.verdict(&image).await;
+        let expired = verdict.contains("trust-root-expired");
+        assert_eq!(expired, Timestamp::now() >= end && expired, "{verdict}");
+        expired
+    })
+    .await;
+    // It comes back when the repository does.
+    place
+        .repository
+        .expire("timestamp", Timestamp::now() + days(1));
+    place.publish();
+    until(|| async { !webhook.verdict(&image).await.contains("trust-root") }).await;
 }
