@@ -3,6 +3,7 @@
 mod cached;
 mod lies;
 mod running;
+mod webhook;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -111,9 +112,7 @@ impl Process {
     }
 
     fn load(&self, now: Timestamp) -> Result<(), RefreshError> {
-        // As at the start of a program: no runtime is there yet.
-        let root = Arc::clone(&self.root);
-        std::thread::scope(|scope| scope.spawn(|| root.load(now)).join().expect("it ends"))
+        self.root.load(now)
     }
 
     async fn refresh(&self) -> Result<bool, RefreshError> {

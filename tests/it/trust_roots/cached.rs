@@ -110,6 +110,7 @@ async fn a_refresh_that_ended_in_the_middle_leaves_the_whole_set_before_it() {
     let mut place = Place::new().await;
     let process = place.process();
     process.refresh().await.expect("good");
+    let old = place.repository.files.clone();
     let text = place.text.clone();
     place.publish_root();
     place.mirror.lie("2.snapshot.json", Lie::Status(404));
@@ -119,11 +120,14 @@ async fn a_refresh_that_ended_in_the_middle_leaves_the_whole_set_before_it() {
     restarted.load(now()).expect("the set before");
     restarted.assert_gives(&text, now());
     // What was seen of the new one is a floor all the same.
-    let mut old = place.repository.files.clone();
-    let first = Repository::new(now(), &text);
-    old.insert(
-        "timestamp.json".into(),
-        first.files["timestamp.json"].clone(),
+    place.mirror.serve(&old);
+    assert_eq!(
+        restarted.refresh().await,
+        Err(RefreshError::Rollback {
+            role: "timestamp".into(),
+            seen: 2,
+            offered: 1
+        })
     );
     place.mirror.serve(&place.repository.files);
     assert_eq!(restarted.refresh().await, Ok(true));

@@ -21,7 +21,8 @@ pub(crate) enum Lie {
     Endless,
     /// A body that comes byte by byte and never ends.
     Drip,
-    /// Nothing, on an open connection.
+    /// Nothing, on a connection that stays open until the mirror tells the
+    /// truth again.
     Silent,
 }
 
@@ -138,8 +139,10 @@ async fn answer(mut stream: TcpStream, served: &Mutex<Served>) -> std::io::Resul
             }
         }
         (Some(Lie::Silent), _) => {
-            // Until the client hangs up.
-            stream.read_u8().await?;
+            let lies = || !served.lock().expect("not poisoned").lies.is_empty();
+            while lies() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
         }
     }
     stream.shutdown().await
