@@ -69,6 +69,15 @@ impl LocationEvidence {
         }
     }
 
+    /// A location that was looked at and is empty.
+    pub const fn empty(location: Location) -> Self {
+        Self {
+            location,
+            documents: Vec::new(),
+            gaps: Vec::new(),
+        }
+    }
+
     /// Whether everything there was read.
     pub fn is_complete(&self) -> bool {
         self.gaps.is_empty()

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::evidence::Obstacle;
 use crate::oci::{PinnedReference, Reference};
-use crate::trust::Established;
+use crate::trust::{Established, OldBundles};
 use crate::verdict::{Code, Enforcement, Finding, Outcome, Status, Verdict};
 
 /// How the artifact that is judged was named. Its repository is the one that
@@ -127,7 +127,14 @@ fn outcome(
                 repository: Some(pinned.repository()),
                 at,
             };
-            judge(case, requirement, &mut outcome)
+            let status = judge(case, requirement, &mut outcome);
+            if policy.old_bundles == OldBundles::Accepted {
+                outcome.findings.push(Finding::remark(
+                    Code::OldBundlesAccepted,
+                    "insecureOldBundles: bundles of versions 0.1 and 0.2 count here",
+                ));
+            }
+            status
         }
     };
     outcome.status = Some(both(pin, signed));

@@ -8,6 +8,7 @@
 //! [`Store`] keeps what was in force across reloads of a folder.
 
 mod accept;
+mod authority;
 mod blob;
 mod channel;
 mod compile;
@@ -15,6 +16,7 @@ mod decide;
 mod duration;
 mod fields;
 mod identity;
+mod material;
 mod multi_arch;
 mod notes;
 mod pattern;

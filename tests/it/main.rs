@@ -37,6 +37,8 @@ mod sigstore_authority;
 mod support;
 #[cfg(feature = "webhook")]
 mod total;
+#[cfg(feature = "webhook")]
+mod trust_roots;
 mod verifier;
 #[cfg(feature = "webhook")]
 mod webhook;

@@ -70,6 +70,7 @@ pub(super) fn policy(count: usize, unavailable: &[usize], requirement: Requireme
         requirement: Some(requirement),
         multi_arch: crate::policy::MultiArch::Index,
         signed_for_repository: false,
+        old_bundles: crate::trust::OldBundles::Refused,
         known_good_for: Duration::ZERO,
         broken: None,
     }
