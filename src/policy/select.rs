@@ -356,14 +356,41 @@ impl Selection {
         &Location::SIGNATURES
     }
 
-    /// Whether any policy to be evaluated demands signatures.
-    pub fn needs_evidence(&self) -> bool {
-        self.policies.iter().any(|selected| {
+    /// The policies that are evaluated from evidence.
+    fn demanding(&self) -> impl Iterator<Item = &Policy> {
+        let demands = |selected: &&Selected| {
             selected.policy.enforcement != Enforcement::Off
                 && selected.policy.requirement.is_some()
                 && selected.policy.broken.is_none()
                 && selected.applies == Applies::Yes
-        })
+        };
+        let demanding = self.policies.iter().filter(demands);
+        demanding.map(|selected| &*selected.policy)
+    }
+
+    /// Whether any policy to be evaluated demands signatures.
+    pub fn needs_evidence(&self) -> bool {
+        self.demanding().next().is_some()
+    }
+
+    /// Whether what a policy demands depends on whether the reference names an
+    /// index.
+    pub fn asks_for_manifest(&self) -> bool {
+        self.demanding()
+            .any(|policy| policy.multi_arch != MultiArch::Index)
+    }
+
+    /// Whether a policy demands something of what is referenced itself, if that
+    /// is an index.
+    pub fn asks_for_index(&self) -> bool {
+        self.demanding()
+            .any(|policy| policy.multi_arch == MultiArch::Index)
+    }
+
+    /// Whether a policy demands something of every entry of an index.
+    pub fn asks_for_children(&self) -> bool {
+        self.demanding()
+            .any(|policy| policy.multi_arch == MultiArch::EveryChild)
     }
 
     /// The distinct material that the evaluated policies need, in order.

@@ -129,7 +129,7 @@ fn support(
             ));
         }
         Demand::Required | Demand::Checked => {
-            timestamp::verify(&signed.material.timestamps, signed.signature, usable(root)?)?
+            timestamp::verify(&signed.material.timestamps, signed.stamped, usable(root)?)?
         }
     };
     Ok(Support { log, timestamps })

@@ -161,3 +161,6 @@ fn parts(of: AnyRef<'_>) -> der::Result<Vec<AnyRef<'_>>> {
     }
     Ok(found)
 }
+
+#[cfg(test)]
+mod tests;

@@ -23,6 +23,7 @@ mod floods;
 mod fuzz;
 #[cfg(feature = "webhook")]
 mod gather;
+mod keyless;
 mod layout;
 #[cfg(feature = "webhook")]
 mod policy;
@@ -36,6 +37,8 @@ mod sigstore_authority;
 mod support;
 #[cfg(feature = "webhook")]
 mod total;
+#[cfg(feature = "webhook")]
+mod trust_roots;
 mod verifier;
 #[cfg(feature = "webhook")]
 mod webhook;

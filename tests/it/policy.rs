@@ -26,11 +26,11 @@ fn samples() -> Vec<PathBuf> {
     all
 }
 
-fn read(compiled: &Compiled) -> Materials {
+fn materials(compiled: &Compiled) -> Materials {
     roots::read(
         &compiled.materials(),
         &Configured::default(),
-        Timestamp::now(),
+        Timestamp::UNIX_EPOCH,
     )
 }
 
@@ -77,7 +77,7 @@ fn every_sample_is_explained_and_runs_with_its_keys_beside_it() {
     for sample in samples() {
         assert!(sample.join("README.md").is_file(), "{sample:?}");
         let (_folder, compiled) = with_keys(&sample);
-        let set = compiled.bind(&read(&compiled));
+        let set = compiled.bind(&materials(&compiled));
         for policy in set.policies() {
             assert_eq!(policy.broken, None, "{sample:?}");
             for authority in &policy.authorities {
@@ -91,7 +91,7 @@ fn every_sample_is_explained_and_runs_with_its_keys_beside_it() {
 fn a_sample_without_its_keys_is_unavailable_and_never_ignored() {
     for sample in samples() {
         let compiled = load(sample.join("policy.yaml")).expect("good");
-        let set = compiled.bind(&read(&compiled));
+        let set = compiled.bind(&materials(&compiled));
         let authorities: Vec<_> = set.policies().flat_map(|p| &p.authorities).collect();
         assert!(
             authorities.iter().all(|a| a.material.is_err()),
@@ -105,7 +105,7 @@ fn a_key_that_two_files_share_breaks_the_policy_that_counts_signers() {
     let (folder, compiled) = with_keys(&repository().join("policies/two-of-three"));
     let keys = folder.path().join("keys");
     fs::copy(keys.join("alice.pub"), keys.join("carol.pub")).expect("copied");
-    let set = compiled.bind(&read(&compiled));
+    let set = compiled.bind(&materials(&compiled));
     let policy = set.policies().next().expect("one policy");
     let finding = policy.broken.as_ref().expect("broken");
     assert_eq!(finding.code.as_str(), "policy-invalid");
@@ -116,7 +116,7 @@ fn a_key_that_two_files_share_breaks_the_policy_that_counts_signers() {
 #[test]
 fn the_channels_sample_asks_for_more_in_stricter_channels() {
     let (_folder, compiled) = with_keys(&repository().join("policies/channels"));
-    let set = compiled.bind(&read(&compiled));
+    let set = compiled.bind(&materials(&compiled));
     let image = "registry.example.com/app".parse().expect("legal");
     for (channel, expected) in [
         ("dev", vec!["everywhere"]),

@@ -7,7 +7,7 @@ use floe::oci::Digest;
 use jiff::Timestamp;
 
 use crate::support::authority::{Attachment, Image, Key, KeyKind, RepositoryContents};
-use crate::support::mutator::keyless::Good;
+use crate::support::mutator::keyless::{Good, Who};
 use crate::support::oracle::{self, Demand};
 use crate::support::sigstore::matrix::Case;
 use crate::support::sigstore::{
@@ -359,9 +359,10 @@ fn the_matrix_is_a_thousand_artifacts_and_the_other_verifier_knows_the_sound_one
 }
 
 /// What the other verifier overlooks in the corpus of refused twins.
-const OVERLOOKED: [&str; 18] = [
+const OVERLOOKED: [&str; 20] = [
     // Every certificate of a trusted chain is an anchor there, whatever it says.
-    "intermediate that had expired",
+    "intermediate that had expired before",
+    "intermediate that had just expired",
     "path longer than allowed",
     "intermediate that is no authority",
     "intermediate that may not sign certificates",
@@ -369,6 +370,7 @@ const OVERLOOKED: [&str; 18] = [
     "chain that brings its own root",
     "key for encryption",
     // The first of several is taken.
+    "a second name",
     "two issuers",
     "the same issuer twice",
     "timestamp with two signers",
@@ -396,7 +398,7 @@ fn another_verifier_refuses_the_twins_of_a_bundle_but_those_that_it_overlooks() 
         if !(newest || oldest) || case.key != KeyKind::P256 || case.stamp != Stamp::Embedded {
             continue;
         }
-        let good = Good::new(case, &SIGSTORE, &stranger, [&image, &other], false);
+        let good = Good::new(case, &SIGSTORE, &stranger, [&image, &other], Who::Keyless);
         judged(&SIGSTORE, &good.signed, Demand::ALL).expect("what the twins are made from");
         for twin in good.twins() {
             let Attachment::Bundle { bytes, .. } = &twin.attachment else {

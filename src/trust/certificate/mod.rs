@@ -9,9 +9,17 @@ mod authority;
 mod error;
 mod extensions;
 mod leaf;
+#[cfg(test)]
+mod leaf_tests;
 mod names;
 mod path;
+#[cfg(test)]
+mod path_tests;
+#[cfg(test)]
+pub(super) mod pki;
 mod sct;
+#[cfg(test)]
+mod sct_tests;
 
 pub(super) use authority::CaCertificate;
 pub(super) use error::CertificateError;

@@ -251,6 +251,7 @@ impl World {
     ) -> Judged {
         let signed = Signed {
             signature,
+            stamped: signature,
             payload,
             material: &material(vec![Ok(entry)]),
             bundle,

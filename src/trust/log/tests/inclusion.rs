@@ -117,6 +117,7 @@ fn an_entry_that_could_not_be_read_is_malformed_where_a_log_is_asked_for() {
     let world = World::new();
     let signed = Signed {
         signature: &world.signature,
+        stamped: &world.signature,
         payload: Payload::Bytes(&world.payload),
         material: &material(vec![Ok(world.first()), Err("it is short".into())]),
         bundle: None,

@@ -11,6 +11,7 @@ mod contents;
 mod logs;
 mod stamps;
 
+use std::fmt;
 use std::sync::Arc;
 
 use jiff::SignedDuration;
@@ -21,11 +22,14 @@ use crate::support::sigstore::matrix::Case;
 use crate::support::sigstore::rekor::Place;
 use crate::support::sigstore::signed::Content;
 use crate::support::sigstore::{
-    Defect, Layout, Log, Rekor, Signed, Signing, Sigstore, Stamp, TrustedRoot, Version,
+    Ca, Defect, Layout, Log, Rekor, Signed, Signing, Sigstore, Stamp, TrustedRoot, Version,
 };
 
 pub(crate) const HOUR: SignedDuration = SignedDuration::from_hours(1);
 pub(crate) const DAY: SignedDuration = SignedDuration::from_hours(24);
+
+/// In place of a reason: the trust root itself cannot be used.
+pub(crate) const NO_ROOT: &str = "no-root";
 
 /// What the twins are made from.
 pub(crate) struct Good<'a> {
@@ -36,9 +40,19 @@ pub(crate) struct Good<'a> {
     pub(crate) image: &'a Image,
     /// Another image of the same signer.
     pub(crate) other: &'a Image,
-    /// The managed key, where it is not a certificate that signs.
-    pub(crate) key: Option<Arc<Key>>,
+    pub(crate) who: Who<'a>,
     pub(crate) signed: Signed,
+}
+
+/// Who may sign.
+#[derive(Clone)]
+pub(crate) enum Who<'a> {
+    /// Holders of certificates by the Sigstore's authority.
+    Keyless,
+    /// The holder of a managed key.
+    Managed(Arc<Key>),
+    /// Holders of certificates by a private authority.
+    Own(&'a Ca),
 }
 
 /// A signature that must be refused.
@@ -49,6 +63,18 @@ pub(crate) struct Twin {
     pub(crate) attachment: Attachment,
     /// The trust root that it is judged under.
     pub(crate) root: TrustedRoot,
+    /// Certificates of the private authority, in PEM.
+    pub(crate) own: Option<String>,
+}
+
+impl fmt::Display for Who<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Keyless => "keyless",
+            Self::Managed(_) => "key",
+            Self::Own(_) => "own authority",
+        })
+    }
 }
 
 struct Twins<'a> {
@@ -63,21 +89,17 @@ impl<'a> Good<'a> {
         sigstore: &'a Sigstore,
         stranger: &'a Sigstore,
         [image, other]: [&'a Image; 2],
-        managed: bool,
+        who: Who<'a>,
     ) -> Self {
-        let key = managed.then(|| sigstore.key(case.key));
-        let mut signing = case.signing(sigstore, image);
-        if let Some(key) = &key {
-            signing = signing.with_key(key);
-        }
+        let signed = begun(case, sigstore, image, &who).make();
         Self {
             case,
             sigstore,
             stranger,
             image,
             other,
-            key,
-            signed: signing.make(),
+            who,
+            signed,
         }
     }
 
@@ -88,11 +110,7 @@ impl<'a> Good<'a> {
 
     /// Begins the same for any image.
     fn anew(&self, image: &Image) -> Signing<'a> {
-        let signing = self.case.signing(self.sigstore, image);
-        match &self.key {
-            Some(key) => signing.with_key(key),
-            None => signing,
-        }
+        begun(self.case, self.sigstore, image, &self.who)
     }
 
     /// Begins another signature by the same key with the same certificate.
@@ -140,7 +158,16 @@ impl<'a> Good<'a> {
     }
 
     fn is_keyless(&self) -> bool {
-        self.key.is_none()
+        matches!(self.who, Who::Keyless)
+    }
+
+    fn has_certificate(&self) -> bool {
+        !matches!(self.who, Who::Managed(_))
+    }
+
+    /// Whether somebody trusted says when the signature was made.
+    fn is_timed(&self) -> bool {
+        self.is_stamped() || self.is_first_generation()
     }
 
     fn is_legacy(&self) -> bool {
@@ -166,14 +193,26 @@ impl<'a> Good<'a> {
             list: Vec::new(),
         };
         contents::add(&mut twins);
-        logs::add(&mut twins);
+        if self.case.log != Log::None {
+            logs::add(&mut twins);
+        }
         if self.is_stamped() {
             stamps::add(&mut twins);
         }
-        if self.is_keyless() {
+        if self.has_certificate() {
             certificates::add(&mut twins);
         }
         twins.list
+    }
+}
+
+/// Begins a signature of this form.
+fn begun<'a>(case: Case, sigstore: &'a Sigstore, image: &Image, who: &Who<'a>) -> Signing<'a> {
+    let signing = case.signing(sigstore, image);
+    match who {
+        Who::Keyless => signing,
+        Who::Managed(key) => signing.with_key(key),
+        Who::Own(ca) => signing.by(ca),
     }
 }
 
@@ -183,12 +222,16 @@ impl Twins<'_> {
     }
 
     fn attach(&mut self, name: &'static str, code: &'static str, attachment: Attachment) {
-        let root = self.good.sigstore.trusted_root();
+        let own = match self.good.who {
+            Who::Own(ca) => Some(ca.chain_pem()),
+            Who::Keyless | Who::Managed(_) => None,
+        };
         self.list.push(Twin {
             name,
             code,
             attachment,
-            root,
+            root: self.good.sigstore.trusted_root(),
+            own,
         });
     }
 

@@ -1,8 +1,9 @@
 //! Certificates, their timestamps and their names.
 
+use jiff::SignedDuration;
 use serde_json::json;
 
-use super::{Good, Twins};
+use super::{Good, NO_ROOT, Twins};
 use crate::support::authority::{Attachment, KeyKind, pem};
 use crate::support::mutator::{MALFORMED, SIGNER};
 use crate::support::sigstore::ca::SctOrder;
@@ -27,7 +28,9 @@ pub(super) fn add(twins: &mut Twins<'_>) {
     names(twins);
     paths(twins);
     authorities(twins);
-    scts(twins);
+    if twins.good.is_keyless() {
+        scts(twins);
+    }
     forms(twins);
 }
 
@@ -148,18 +151,17 @@ fn paths(twins: &mut Twins<'_>) {
             UNTRUSTED,
             Defect::CertificateOfStranger,
         ),
-        (
-            "certificate that had expired",
-            EXPIRED,
-            Defect::CertificateExpired,
-        ),
-        (
-            "certificate from later",
-            EXPIRED,
-            Defect::CertificateTooYoung,
-        ),
     ] {
         twins.defect(name, code, defect);
+    }
+    // Without a trusted time the interval becomes part of the proof.
+    if good.is_timed() {
+        for (name, defect) in [
+            ("certificate that had expired", Defect::CertificateExpired),
+            ("certificate from later", Defect::CertificateTooYoung),
+        ] {
+            twins.defect(name, EXPIRED, defect);
+        }
     }
     // Everything about it is genuine but the certificate authority's signature.
     let forged = logged_with(good, |der| *der.last_mut().expect("a certificate") ^= 1);
@@ -172,24 +174,43 @@ fn paths(twins: &mut Twins<'_>) {
         tbs.put(Extension::critical(KEY_USAGE, vec![0x03, 0x02, 0x05, 0x20]));
     });
     twins.add("key for encryption", UNTRUSTED, &usage.make());
+    if !good.is_keyless() {
+        return;
+    }
     twins.root("root without certificate authorities", UNTRUSTED, |root| {
         root.certificate_authorities.clear();
     });
     twins.root("certificate authorities of a stranger", UNTRUSTED, |root| {
         root.certificate_authorities = good.stranger.trusted_root().certificate_authorities;
     });
-    twins.root("authority that had retired", EXPIRED, |root| {
-        root.certificate_authorities[0]["validFor"] =
-            json!({"start": "2020-01-01T00:00:00Z", "end": "2020-12-31T00:00:00Z"});
-    });
+    let just = good.sigstore.at - SignedDuration::from_secs(1);
+    for (name, code, end) in [
+        (
+            "authority that had retired long before",
+            UNTRUSTED,
+            "2020-12-31T00:00:00Z",
+        ),
+        (
+            "authority that had just retired",
+            EXPIRED,
+            &just.to_string(),
+        ),
+    ] {
+        twins.root(name, code, |root| {
+            root.certificate_authorities[0]["validFor"] =
+                json!({"start": "2020-01-01T00:00:00Z", "end": end});
+        });
+    }
 }
 
 /// The good signature with a changed certificate that the log was given as
 /// well.
 fn logged_with(good: &Good<'_>, edit: impl Fn(&mut Vec<u8>)) -> Signed {
     let mut changed = good.edited(|signed| edit(&mut signed.certificates[0]));
-    let body = good.body(&changed.content, good.by(&changed));
-    changed.entries = vec![good.enter(&body)];
+    if !changed.entries.is_empty() {
+        let body = good.body(&changed.content, good.by(&changed));
+        changed.entries = vec![good.enter(&body)];
+    }
     changed
 }
 
@@ -199,38 +220,53 @@ fn authorities(twins: &mut Twins<'_>) {
     let at = good.sigstore.at;
     let kind = KeyKind::P256;
     let edited = |edit: &dyn Fn(&mut certificate::Tbs)| Ca::edited(kind, at, edit);
-    for (name, code, ca) in [
-        (
-            "intermediate that had expired",
-            EXPIRED,
-            Ca::expired(kind, at),
-        ),
+    let mut list = vec![
         (
             "path longer than allowed",
             UNTRUSTED,
             Ca::too_long(kind, at),
         ),
         (
-            "intermediate that is no authority",
-            UNTRUSTED,
-            edited(&|tbs| tbs.drop(BASIC_CONSTRAINTS)),
-        ),
-        (
-            "intermediate that may not sign certificates",
-            UNTRUSTED,
-            edited(&|tbs| tbs.put(certificate::digital_signature())),
-        ),
-        (
             "intermediate for servers only",
             UNTRUSTED,
             edited(&|tbs| tbs.put(certificate::purposes(&[SERVER_AUTH]))),
         ),
-    ] {
+    ];
+    list.push((
+        "intermediate that had expired before",
+        UNTRUSTED,
+        Ca::expired(kind, at),
+    ));
+    if good.is_timed() {
+        let second = SignedDuration::from_secs(1);
+        list.push((
+            "intermediate that had just expired",
+            EXPIRED,
+            edited(&|tbs| tbs.not_after = at - second),
+        ));
+    }
+    // A file of certificates with these is refused when it is read.
+    if good.is_keyless() {
+        list.push((
+            "intermediate that is no authority",
+            NO_ROOT,
+            edited(&|tbs| tbs.drop(BASIC_CONSTRAINTS)),
+        ));
+        list.push((
+            "intermediate that may not sign certificates",
+            NO_ROOT,
+            edited(&|tbs| tbs.put(certificate::digital_signature())),
+        ));
+    }
+    for (name, code, ca) in list {
         let sct = SctOrder::new(&good.sigstore.ct_logs[0], at);
         let signed = good.again().by(&ca).scts(vec![sct]).make();
         twins.under(name, code, &signed, |root| {
             root.certificate_authorities = vec![root::certificate_authority(&ca)];
         });
+        if let Some(own) = &mut twins.list.last_mut().expect("added").own {
+            *own = ca.chain_pem();
+        }
     }
     let sct = SctOrder::new(&good.sigstore.ct_logs[0], at);
     let sound = Ca::root_only(kind, at);
@@ -286,8 +322,8 @@ fn scts(twins: &mut Twins<'_>) {
             der::octets(&[0, 9, 0]),
         ),
         (
-            "list of certificate timestamps that is none",
-            b"timestamps".to_vec(),
+            "list of certificate timestamps that is text",
+            der::octets(b"timestamps"),
         ),
         (
             "certificate timestamp of a version to come",

@@ -50,7 +50,7 @@ fn bodies(twins: &mut Twins<'_>) {
     stolen(twins);
     let other_key = good.again().make();
     let by = good.by(&other_key);
-    if good.is_keyless() {
+    if good.has_certificate() {
         let body = good.body(&signed.content, by);
         twins.add(
             "entry of another certificate",
@@ -142,7 +142,7 @@ fn good_kind(good: &Good<'_>) -> (&'static str, &'static str) {
 /// A key that was stolen after its certificate had expired.
 fn stolen(twins: &mut Twins<'_>) {
     let good = twins.good;
-    if !good.is_keyless() {
+    if !good.has_certificate() {
         return;
     }
     let later = good.sigstore.at + DAY;
@@ -222,7 +222,7 @@ fn promises(twins: &mut Twins<'_>) {
         s.entries[0].promise = good.again().make().entries[0].promise.clone();
     });
     twins.add("promise of another entry", PROMISE, &borrowed);
-    if good.is_keyless() {
+    if good.has_certificate() {
         for (name, defect) in [
             ("integrated long after now", Defect::IntegratedInFuture),
             (
@@ -290,7 +290,7 @@ fn proofs(twins: &mut Twins<'_>) {
         let outside = good.edited(|s| s.entries[0].log_index = 11);
         twins.add("proof of a place outside the tree", PROOF, &outside);
         let negative = good.edited(|s| s.entries[0].log_index = -1);
-        twins.add("negative index", "document-malformed", &negative);
+        twins.add("negative index", MALFORMED, &negative);
     }
     let forged = good.edited(|s| {
         // The body of another entry in this entry's place, and the promise for

@@ -23,20 +23,24 @@ pub(super) fn add(twins: &mut Twins<'_>) {
         INVALID,
         Defect::StampSignedTwice,
     );
-    if good.is_keyless() {
+    if good.has_certificate() {
         twins.defect(
             "timestamp after the certificate's end",
             EXPIRED,
             Defect::StampTooLate,
         );
-        let form = TokenForm::default();
-        let tsa = &good.sigstore.tsa;
-        let early = good.again().stamped_by(tsa, at - HOUR, form).make();
-        twins.add(
-            "second timestamp before the certificate's start",
-            EXPIRED,
-            &early,
-        );
+        // The legacy layouts have room for one.
+        if !good.is_legacy() {
+            let tsa = &good.sigstore.tsa;
+            let early = good
+                .again()
+                .stamped_by(tsa, at - HOUR, TokenForm::default());
+            twins.add(
+                "second timestamp before the certificate's start",
+                EXPIRED,
+                &early.make(),
+            );
+        }
     }
     let stolen = good.same_signer(good.other).make();
     let borrowed = good.edited(|signed| signed.tokens = stolen.tokens);
@@ -45,17 +49,21 @@ pub(super) fn add(twins: &mut Twins<'_>) {
         INVALID,
         &borrowed,
     );
-    if good.case.layout != Layout::Att {
-        let beside = good
-            .again()
-            .stamped_by(&good.stranger.tsa, at, TokenForm::default());
-        if !good.is_legacy() {
-            twins.add(
-                "stranger's timestamp beside a good one",
-                INVALID,
-                &beside.make(),
-            );
-        }
+    if !good.is_legacy() {
+        let stranger = &good.stranger.tsa;
+        let beside = good.again().stamped_by(stranger, at, TokenForm::default());
+        twins.add(
+            "stranger's timestamp beside a good one",
+            INVALID,
+            &beside.make(),
+        );
+    }
+    if good.case.layout == Layout::Att {
+        // cosign stamps the envelope there, which holds the signature.
+        let tsa = &good.sigstore.tsa;
+        let bare = tsa.token(good.signed.content.signature(), at, TokenForm::default());
+        let bare = good.edited(|signed| signed.tokens = vec![bare]);
+        twins.add("timestamp of the signature alone", INVALID, &bare);
     }
     for (name, spoil) in [
         (
