@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::accept::Case;
-use super::{Applies, MaterialId, Selected, Selection, Tags, signatures};
+use super::{Applies, MaterialId, Selected, Selection, Tags, attestations, signatures};
 use crate::evidence::Obstacle;
 use crate::oci::{PinnedReference, Reference};
 use crate::trust::Established;
@@ -120,7 +120,8 @@ fn outcome(
                 repository: pinned.repository(),
                 at,
             };
-            signatures::judge(case, requirement, &mut outcome)
+            let signed = signatures::judge(case, requirement, &mut outcome);
+            both(signed, attestations::judge(case, &mut outcome))
         }
     };
     outcome.status = Some(both(pin, signed));

@@ -8,8 +8,12 @@
 //! [`Store`] keeps what was in force across reloads of a folder.
 
 mod accept;
+mod attestations;
+#[cfg(feature = "cel")]
+mod cel;
 mod channel;
 mod compile;
+mod condition;
 mod decide;
 mod duration;
 mod fields;
@@ -29,6 +33,7 @@ pub mod yaml;
 
 pub use channel::{ChannelError, ChannelMap};
 pub use compile::{Compiled, PolicyDocument, Problem, compile};
+pub use condition::AttestationRequirement;
 pub use decide::{Facts, Pinning, decide};
 pub use identity::{IdentityRule, Mismatch};
 pub use pattern::{ImagePattern, NamePattern, PatternError};

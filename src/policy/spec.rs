@@ -9,7 +9,7 @@ use super::fields::{Complaint, Object, Walk, kind_of};
 use super::pattern::{ImagePattern, NamePattern};
 use super::require;
 use super::select::{Matcher, Requirement};
-use super::{Tags, duration};
+use super::{AttestationRequirement, Tags, condition, duration};
 use crate::trust::{AuthorityMaterial, MaterialRef, PublicKey};
 use crate::verdict::{Enforcement, PolicyName};
 
@@ -30,6 +30,7 @@ pub(super) struct Spec {
     pub(super) tags: Tags,
     pub(super) authorities: Vec<(Arc<str>, KeySource)>,
     pub(super) requirement: Option<Requirement>,
+    pub(super) attestations: Vec<AttestationRequirement>,
     pub(super) known_good_for: Duration,
 }
 
@@ -44,6 +45,7 @@ pub(super) enum KeySource {
 enum Level {
     Unverified,
     Verified,
+    Attested,
 }
 
 /// Reads a document. `file` turns the path of a key file, as written, into the
@@ -108,6 +110,7 @@ fn document(walk: &mut Walk<'_>, value: &Value, file: &dyn Fn(&str) -> String) -
         "tags",
         "authorities",
         "require",
+        "attestations",
         "transparencyLog",
         "timestamps",
         "outage",
@@ -135,6 +138,7 @@ fn document(walk: &mut Walk<'_>, value: &Value, file: &dyn Fn(&str) -> String) -
     let levels = [
         ("unverified", Level::Unverified),
         ("verified", Level::Verified),
+        ("attested", Level::Attested),
     ];
     let level = match spec.get("level") {
         None => Some(Level::Verified),
@@ -144,7 +148,8 @@ fn document(walk: &mut Walk<'_>, value: &Value, file: &dyn Fn(&str) -> String) -
     walk.choice(&spec, "transparencyLog", &[("none", ())]);
     walk.choice(&spec, "timestamps", &[("none", ())]);
     let authorities = authorities(walk, &spec, file);
-    let requirement = requirement(walk, &spec, level, &authorities);
+    let attestations = attestations(walk, &spec, level, &authorities);
+    let requirement = requirement(walk, &spec, level, &authorities, &attestations);
     let known_good_for = outage(walk, &spec);
     Some(Spec {
         name: name?,
@@ -156,6 +161,7 @@ fn document(walk: &mut Walk<'_>, value: &Value, file: &dyn Fn(&str) -> String) -
             .map(|(name, source)| Some((name, source?)))
             .collect::<Option<_>>()?,
         requirement,
+        attestations,
         known_good_for,
     })
 }
@@ -388,11 +394,37 @@ fn key(
     }
 }
 
+/// The attestations that level `attested` demands. Under a lower level they
+/// would look like a demand and be none.
+fn attestations(
+    walk: &mut Walk<'_>,
+    spec: &Object<'_>,
+    level: Option<Level>,
+    authorities: &[(Arc<str>, Option<KeySource>)],
+) -> Vec<AttestationRequirement> {
+    let names: Vec<&str> = authorities.iter().map(|(name, _)| &**name).collect();
+    let read = condition::read(walk, spec, &names);
+    let path = spec.path_of("attestations");
+    match level {
+        Some(Level::Attested) if !spec.has("attestations") => walk.complain(
+            path,
+            "level `attested` needs attestations; name one, or write `level: verified`",
+        ),
+        Some(Level::Unverified | Level::Verified) if spec.has("attestations") => walk.complain(
+            path,
+            "only level `attested` looks at attestations; write that level, or remove this",
+        ),
+        _ => {}
+    }
+    read
+}
+
 fn requirement(
     walk: &mut Walk<'_>,
     spec: &Object<'_>,
     level: Option<Level>,
     authorities: &[(Arc<str>, Option<KeySource>)],
+    attestations: &[AttestationRequirement],
 ) -> Option<Requirement> {
     let listed = spec.get("authorities").is_some();
     match level? {
@@ -407,18 +439,21 @@ fn requirement(
             }
             None
         }
-        Level::Verified if !listed => {
+        Level::Verified | Level::Attested if !listed => {
             walk.complain(
                 "spec.authorities",
-                "level `verified` needs authorities; name one, or write `level: unverified` \
+                "levels `verified` and `attested` need authorities; name one, or write `level: unverified` \
                  to demand a digest only",
             );
             None
         }
-        Level::Verified => {
+        Level::Verified | Level::Attested => {
             let names: Vec<&str> = authorities.iter().map(|(name, _)| &**name).collect();
             match spec.get("require") {
-                Some(value) => require::read(walk, value, &names),
+                Some(value) => {
+                    let attests = |at: usize| attestations.iter().any(|a| a.by.contains(&at));
+                    require::read(walk, value, &names, &attests)
+                }
                 None if spec.has("require") => {
                     walk.complain("spec.require", "is null; remove it to accept any authority");
                     None

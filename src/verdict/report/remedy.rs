@@ -15,6 +15,12 @@ pub(super) fn remedy(code: Code) -> &'static str {
         Code::ReferenceInvalid => "write the image as [HOST[:PORT]/]PATH[:TAG]@DIGEST",
         Code::SignatureMissing => "sign this digest with a key that the policy accepts",
         Code::ThresholdNotMet => "have more of the named authorities sign this digest",
+        Code::AttestationMissing => {
+            "attest this digest, with a signer that the policy names for this type"
+        }
+        Code::AttestationConditionFailed => {
+            "correct what the statement is about and attest again, or the policy's conditions"
+        }
         Code::KeyUnavailable => "make the key readable where the policy says it is",
         Code::TrustRootUnavailable => "make the trust root readable where the policy says it is",
         Code::TrustRootExpired => "let floe reach the mirror of the trust root, or renew the root",
