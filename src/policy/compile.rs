@@ -183,6 +183,7 @@ impl Compiled {
                 multi_arch: MultiArch::Index,
                 signed_for_repository: false,
                 old_bundles: OldBundles::Refused,
+                attestations: Vec::new(),
                 known_good_for: Duration::ZERO,
             },
             broken: Some(finding),
@@ -260,6 +261,7 @@ impl Compiled {
                 multi_arch: spec.multi_arch,
                 signed_for_repository: spec.signed_for_repository,
                 old_bundles: spec.old_bundles,
+                attestations: spec.attestations.clone(),
                 known_good_for: spec.known_good_for,
                 broken,
             };

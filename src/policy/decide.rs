@@ -7,7 +7,8 @@ use jiff::Timestamp;
 
 use super::accept::Case;
 use super::{
-    Applies, Family, MaterialId, Requirement, Selected, Selection, Tags, multi_arch, signatures,
+    Applies, Family, MaterialId, Requirement, Selected, Selection, Tags, attestations, multi_arch,
+    signatures,
 };
 use crate::evidence::Obstacle;
 use crate::oci::{PinnedReference, Reference};
@@ -150,7 +151,9 @@ fn judge(case: Case<'_>, requirement: &Requirement, outcome: &mut Outcome) -> St
         outcome,
         &multi_arch::One {
             judge: &|facts, outcome| {
-                signatures::judge(Case { facts, ..case }, requirement, outcome)
+                let case = Case { facts, ..case };
+                let signed = signatures::judge(case, requirement, outcome);
+                both(signed, attestations::judge(case, outcome))
             },
             signers: &|facts, authority| Case { facts, ..case }.signers(authority).collect(),
         },

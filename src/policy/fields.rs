@@ -14,7 +14,6 @@ const MAX_COMPLAINT: usize = 1000;
 /// is accepted today means.
 const NOT_YET: &[&str] = &[
     "metadata.namespace",
-    "spec.attestations",
     "spec.promotedTo",
     "spec.cel",
     "spec.insecureSameSigner",
@@ -28,7 +27,7 @@ const NOT_YET: &[&str] = &[
 ];
 
 /// Values that belong to the document and are not evaluated yet.
-const VALUES_NOT_YET: &[(&str, &str)] = &[("spec.level", "attested"), ("spec.tags", "resolve")];
+const VALUES_NOT_YET: &[(&str, &str)] = &[("spec.tags", "resolve")];
 
 /// Something wrong at a path of a document.
 pub(super) type Complaint = (String, String);

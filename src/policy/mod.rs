@@ -8,10 +8,14 @@
 //! [`Store`] keeps what was in force across reloads of a folder.
 
 mod accept;
+mod attestations;
 mod authority;
 mod blob;
+#[cfg(feature = "cel")]
+mod cel;
 mod channel;
 mod compile;
+mod condition;
 mod decide;
 mod duration;
 mod fields;
@@ -34,6 +38,7 @@ pub mod yaml;
 pub use blob::decide_blob;
 pub use channel::{ChannelError, ChannelMap};
 pub use compile::{Compiled, PolicyDocument, Problem, compile};
+pub use condition::AttestationRequirement;
 pub use decide::{Facts, Pinning, decide};
 pub use identity::{IdentityRule, Mismatch};
 pub use multi_arch::{Child, Family};

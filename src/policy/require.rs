@@ -29,13 +29,19 @@ pub(super) fn any_of_all(count: usize) -> Requirement {
     }
 }
 
-/// Reads `spec.require`.
-pub(super) fn read(walk: &mut Walk<'_>, value: &Value, names: &[&str]) -> Option<Requirement> {
+/// Reads `spec.require`. An authority that it does not name is one too many,
+/// unless it is used elsewhere.
+pub(super) fn read(
+    walk: &mut Walk<'_>,
+    value: &Value,
+    names: &[&str],
+    used_elsewhere: &dyn Fn(usize) -> bool,
+) -> Option<Requirement> {
     let before = walk.complaints.len();
     let mut used = vec![false; names.len()];
     let requirement = node(walk, "spec.require", value, names, &mut used, 0);
-    for (name, used) in names.iter().zip(used) {
-        if !used && walk.complaints.len() == before {
+    for (at, (name, used)) in names.iter().zip(used).enumerate() {
+        if !used && !used_elsewhere(at) && walk.complaints.len() == before {
             walk.complain(
                 "spec.require",
                 format!("authority `{name}` is never used; name it here or remove it"),

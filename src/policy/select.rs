@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::IdentityRule;
 use super::pattern::{ImagePattern, NamePattern};
+use super::{AttestationRequirement, IdentityRule};
 use crate::evidence::Location;
 use crate::oci::{Digest, Repository};
 use crate::trust::{AuthorityMaterial, Demands, OldBundles, Signers, TrustRoot, Window};
@@ -99,6 +99,10 @@ pub struct Policy {
     /// How they combine; `None` for level `unverified`, which demands nothing
     /// but a digest.
     pub requirement: Option<Requirement>,
+    /// The attestations that must be there besides, for level `attested`; empty
+    /// for every other. They are decided from complete evidence only: whoever
+    /// decides before every location was looked at says so with a gap.
+    pub attestations: Vec<AttestationRequirement>,
     /// What has to be signed where the reference names an image index.
     pub multi_arch: MultiArch,
     /// Whether a signature must name the repository that it is for.
@@ -226,6 +230,7 @@ impl PolicySet {
             enforcement: Enforcement::Enforce,
             tags: Tags::Resolve,
             requirement: Some(super::require::any_of_all(authorities.len())),
+            attestations: Vec::new(),
             authorities,
             multi_arch: MultiArch::Index,
             signed_for_repository: false,
@@ -353,7 +358,14 @@ impl Selection {
 
     /// Where evidence is looked for: the locations of signatures.
     pub fn locations(&self) -> &'static [Location] {
-        &Location::SIGNATURES
+        if self
+            .demanding()
+            .any(|policy| !policy.attestations.is_empty())
+        {
+            &Location::ALL
+        } else {
+            &Location::SIGNATURES
+        }
     }
 
     /// The policies that are evaluated from evidence.

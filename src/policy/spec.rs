@@ -10,7 +10,7 @@ use super::fields::{Complaint, Object, Walk};
 use super::pattern::{ImagePattern, NamePattern};
 use super::require;
 use super::select::{Matcher, Requirement};
-use super::{MultiArch, Tags, duration};
+use super::{AttestationRequirement, MultiArch, Tags, condition, duration};
 use crate::trust::OldBundles;
 use crate::verdict::{Enforcement, PolicyName};
 
@@ -31,6 +31,7 @@ pub(super) struct Spec {
     pub(super) multi_arch: MultiArch,
     pub(super) signed_for_repository: bool,
     pub(super) old_bundles: OldBundles,
+    pub(super) attestations: Vec<AttestationRequirement>,
     pub(super) known_good_for: Duration,
 }
 
@@ -38,6 +39,7 @@ pub(super) struct Spec {
 enum Level {
     Unverified,
     Verified,
+    Attested,
 }
 
 /// Reads a document. `file` turns the path of a file, as written, into the one
@@ -102,6 +104,7 @@ fn document(walk: &mut Walk<'_>, value: &Value, file: &dyn Fn(&str) -> String) -
         "tags",
         "authorities",
         "require",
+        "attestations",
         "transparencyLog",
         "timestamps",
         "certificateTransparency",
@@ -133,6 +136,7 @@ fn document(walk: &mut Walk<'_>, value: &Value, file: &dyn Fn(&str) -> String) -
     let levels = [
         ("unverified", Level::Unverified),
         ("verified", Level::Verified),
+        ("attested", Level::Attested),
     ];
     let level = match spec.get("level") {
         None => Some(Level::Verified),
@@ -149,7 +153,8 @@ fn document(walk: &mut Walk<'_>, value: &Value, file: &dyn Fn(&str) -> String) -
     let signed_for = walk.choice(&spec, "signedFor", &[("repository", ())]);
     let authorities = authority::read(walk, &spec, asked, file);
     let names: Vec<_> = authorities.iter().map(|(name, _)| &**name).collect();
-    let requirement = requirement(walk, &spec, level, asked, &names);
+    let attestations = attestations(walk, &spec, level, &names);
+    let requirement = requirement(walk, &spec, level, asked, &names, &attestations);
     let known_good_for = outage(walk, &spec);
     Some(Spec {
         name: name?,
@@ -164,6 +169,7 @@ fn document(walk: &mut Walk<'_>, value: &Value, file: &dyn Fn(&str) -> String) -
         multi_arch: multi_arch.unwrap_or_default(),
         signed_for_repository: signed_for.is_some(),
         old_bundles: asked.old_bundles,
+        attestations,
         known_good_for,
     })
 }
@@ -252,12 +258,37 @@ fn matcher(walk: &mut Walk<'_>, value: &Value) -> Option<Matcher> {
     })
 }
 
+/// The attestations that level `attested` demands. Under a lower level they
+/// would look like a demand and be none.
+fn attestations(
+    walk: &mut Walk<'_>,
+    spec: &Object<'_>,
+    level: Option<Level>,
+    names: &[&str],
+) -> Vec<AttestationRequirement> {
+    let read = condition::read(walk, spec, names);
+    let path = spec.path_of("attestations");
+    match level {
+        Some(Level::Attested) if !spec.has("attestations") => walk.complain(
+            path,
+            "level `attested` needs attestations; name one, or write `level: verified`",
+        ),
+        Some(Level::Unverified | Level::Verified) if spec.has("attestations") => walk.complain(
+            path,
+            "only level `attested` looks at attestations; write that level, or remove this",
+        ),
+        _ => {}
+    }
+    read
+}
+
 fn requirement(
     walk: &mut Walk<'_>,
     spec: &Object<'_>,
     level: Option<Level>,
     asked: Asked,
     names: &[&str],
+    attestations: &[AttestationRequirement],
 ) -> Option<Requirement> {
     let listed = spec.get("authorities").is_some();
     match level? {
@@ -283,16 +314,19 @@ fn requirement(
             }
             None
         }
-        Level::Verified if !listed => {
+        Level::Verified | Level::Attested if !listed => {
             walk.complain(
                 "spec.authorities",
-                "level `verified` needs authorities; name one, or write `level: unverified` \
+                "levels `verified` and `attested` need authorities; name one, or write `level: unverified` \
                  to demand a digest only",
             );
             None
         }
-        Level::Verified => match spec.get("require") {
-            Some(value) => require::read(walk, value, names),
+        Level::Verified | Level::Attested => match spec.get("require") {
+            Some(value) => {
+                let attests = |at: usize| attestations.iter().any(|a| a.by.contains(&at));
+                require::read(walk, value, names, &attests)
+            }
             None if spec.has("require") => {
                 walk.complain("spec.require", "is null; remove it to accept any authority");
                 None

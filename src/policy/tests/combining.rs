@@ -68,6 +68,7 @@ pub(super) fn policy(count: usize, unavailable: &[usize], requirement: Requireme
             })
             .collect(),
         requirement: Some(requirement),
+        attestations: Vec::new(),
         multi_arch: crate::policy::MultiArch::Index,
         signed_for_repository: false,
         old_bundles: crate::trust::OldBundles::Refused,
