@@ -1,6 +1,6 @@
 //! Broad policies that ask for less than narrow ones.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use proptest::prelude::*;
 
@@ -19,14 +19,11 @@ fn keys() -> [String; 3] {
 
 /// A root for every policy that names one.
 fn root() -> Arc<TrustRoot> {
-    static ROOT: LazyLock<Arc<TrustRoot>> = LazyLock::new(|| {
-        let key = rcgen::KeyPair::generate().expect("a key");
-        let mut params = rcgen::CertificateParams::default();
-        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-        let pem = params.self_signed(&key).expect("a certificate").pem();
-        Arc::new(TrustRoot::from_certificates("r", &pem).expect("a root"))
-    });
-    Arc::clone(&ROOT)
+    let key = rcgen::KeyPair::generate().expect("a key");
+    let mut params = rcgen::CertificateParams::default();
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let pem = params.self_signed(&key).expect("a certificate").pem();
+    Arc::new(TrustRoot::from_certificates("r", &pem).expect("a root"))
 }
 
 /// The warnings about policies `a` and `b` with these specs, in which `<1>` to
@@ -51,8 +48,9 @@ fn warnings(a: &str, b: &str) -> Vec<String> {
     }];
     let compiled = compile(&documents).unwrap_or_else(|problems| panic!("{problems:#?}"));
     let mut materials = Materials::default();
+    let root = root();
     for reference in compiled.materials() {
-        materials.insert(reference, Ok(Material::Root(root())));
+        materials.insert(reference, Ok(Material::Root(Arc::clone(&root))));
     }
     let set = compiled.bind(&materials);
     set.weaker().iter().map(ToString::to_string).collect()

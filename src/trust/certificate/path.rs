@@ -13,7 +13,7 @@ use crate::trust::root::CertificateAuthority;
 use crate::trust::{KeyFingerprint, Rejection, RejectionKind, Window};
 
 /// With which signatures authorities may sign certificates.
-static ALGORITHMS: &[&dyn SignatureVerificationAlgorithm] = &[
+const ALGORITHMS: &[&dyn SignatureVerificationAlgorithm] = &[
     algorithms::ECDSA_P256_SHA256,
     algorithms::ECDSA_P256_SHA384,
     algorithms::ECDSA_P256_SHA512,

@@ -323,6 +323,25 @@ fn a_signature_that_is_not_by_the_issuer_is_no_path() {
 }
 
 #[test]
+fn no_byte_of_a_certificate_may_change() {
+    let (root, between) = two();
+    let leaf = between.certifies(pki::signer()).der;
+    let to = chain(&[&between, &root]);
+    for place in 0..leaf.len() {
+        for bit in [0x01, 0x80] {
+            let mut changed = leaf.clone();
+            changed[place] ^= bit;
+            let Ok(changed) = Leaf::parse(&changed) else {
+                continue;
+            };
+            let found = path_at(&changed, &[], std::slice::from_ref(&to), &[at(SIGNED)]);
+            let kind = found.map_err(|rejection| rejection.kind).unwrap_err();
+            assert_eq!(kind, RejectionKind::CertificateUntrusted, "byte {place}");
+        }
+    }
+}
+
+#[test]
 fn certificates_above_are_bounded_and_must_be_readable() {
     let (root, between) = two();
     let leaf = between.certifies(pki::signer()).der;

@@ -218,7 +218,7 @@ fn a_log_that_the_root_does_not_name_proves_nothing() {
     let (known, unknown) = (CtLog::p256(), CtLog::p256());
     let theirs = unknown.sct(&issuing.tbs, &issuing.spki(), &[]);
     refused(
-        issuing.check(list(&[theirs.clone()]), vec![known.log()]),
+        issuing.check(list(std::slice::from_ref(&theirs)), vec![known.log()]),
         RejectionKind::SctInvalid,
         "that the trust root does not name",
     );
@@ -252,7 +252,7 @@ fn the_log_must_have_been_trusted_at_the_time_of_the_timestamp() {
     trusted.window.end = Some(at("2026-01-01T00:00:30Z"));
     assert!(
         issuing
-            .check(list(&[sct.clone()]), vec![trusted.clone()])
+            .check(list(std::slice::from_ref(&sct)), vec![trusted.clone()])
             .is_ok()
     );
     trusted.window.end = Some(at("2026-01-01T00:00:29.999Z"));

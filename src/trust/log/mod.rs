@@ -13,6 +13,8 @@ mod proof;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
+
 use self::body::{Body, Kind};
 use super::root::{Log, TrustRoot};
 use super::signed::{Signed, SignerKey};
@@ -40,13 +42,23 @@ pub(super) fn verify(
     signer: &SignerKey<'_>,
     root: &TrustRoot,
 ) -> Result<Vec<LogProof>, Rejection> {
+    let malformed = |detail: &str| Rejection::new(RejectionKind::LogEntryMalformed, detail);
     let entries = signed.material.log_entries.iter();
-    entries
+    let proofs = entries
         .map(|entry| match entry {
             Ok(entry) => self::entry(entry, signed, signer, root),
-            Err(detail) => Err(Rejection::new(RejectionKind::LogEntryMalformed, detail)),
+            Err(detail) => Err(malformed(detail)),
         })
-        .collect()
+        .collect::<Result<Vec<_>, _>>()?;
+    // Whoever counts entries would count one of them for two.
+    let mut seen = BTreeSet::new();
+    if !proofs
+        .iter()
+        .all(|proof| seen.insert((proof.log, proof.index)))
+    {
+        return Err(malformed("the same entry of a log came twice"));
+    }
+    Ok(proofs)
 }
 
 /// The two generations of Rekor.

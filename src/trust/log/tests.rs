@@ -228,6 +228,20 @@ impl World {
         )
     }
 
+    /// As [`Self::judge`], for several entries.
+    fn judge_all(&self, entries: Vec<LogEntry>) -> Result<usize, &'static str> {
+        let signed = Signed {
+            signature: &self.signature,
+            payload: Payload::Bytes(&self.payload),
+            material: &material(entries.into_iter().map(Ok).collect()),
+            bundle: Some(BundleVersion::V0_3),
+        };
+        let key = self.signer.public();
+        verify(&signed, &SignerKey::Managed(&key), &self.root())
+            .map(|proofs| proofs.len())
+            .map_err(|rejection| rejection.kind.code())
+    }
+
     fn judge_payload(
         &self,
         entry: LogEntry,

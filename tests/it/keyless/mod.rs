@@ -13,8 +13,8 @@ use floe::evidence::format::{attestation_layers, bundle_layers, simple_signing_l
 use floe::oci::{Content, Descriptor, Digest, Manifest};
 use floe::policy::{IdentityRule, Mismatch};
 use floe::trust::{
-    AuthorityMaterial, Demand, Demands, Established, OldBundles, PublicKey, Signers, TrustRoot,
-    establish,
+    AuthorityMaterial, Blob, Demand, Demands, Established, OldBundles, PublicKey, Signers,
+    TrustRoot, establish, establish_blob,
 };
 use jiff::Timestamp;
 
@@ -140,6 +140,18 @@ fn private(pem: &str, root: &TrustedRoot, case: &Case) -> AuthorityMaterial {
 
 fn judge(attachment: &Attachment, subject: &Digest, material: &AuthorityMaterial) -> Established {
     establish(&document(attachment), subject, material)
+}
+
+/// Judges a bundle about a file, by its bytes and by its digest, which must
+/// agree.
+fn judge_file(attachment: &Attachment, file: &[u8], material: &AuthorityMaterial) -> Established {
+    let document = document(attachment);
+    let by_bytes = establish_blob(&document, &Blob::Bytes(file), material);
+    let digest = Blob::Digest(Digest::sha256(file));
+    let by_digest = establish_blob(&document, &digest, material);
+    let kind = |found: &Established| found.as_ref().map_err(|r| r.kind).map(|_| ());
+    assert_eq!(kind(&by_bytes), kind(&by_digest));
+    by_bytes
 }
 
 /// The reason why a document does not count, or that it does: what is

@@ -1,12 +1,13 @@
 //! The corpus of refused twins.
 
+use floe::oci::Digest;
 use floe::policy::IdentityRule;
 
-use super::{SIGSTORE, STRANGER, images, judge, keyless_of, managed, private, reason};
-use crate::support::authority::{Attachment, KeyKind};
+use super::{SIGSTORE, STRANGER, images, judge, judge_file, keyless_of, managed, private, reason};
+use crate::support::authority::{Attachment, Image, KeyKind};
 use crate::support::mutator::keyless::{Good, NO_ROOT, Who};
 use crate::support::oracle::{self, Demand};
-use crate::support::sigstore::matrix::Case;
+use crate::support::sigstore::matrix::{Case, blob};
 use crate::support::sigstore::{Ca, Layout, Log, Stamp, Version};
 
 /// Judges every twin of a good signature; gives what is not as it should be.
@@ -30,7 +31,12 @@ fn wrong(case: Case, who: Who<'_>) -> Vec<String> {
         Who::Keyless | Who::Managed(_) => None,
     };
     let material_of_good = material(&trusted, own.as_deref()).expect("a trusted root");
-    let found = judge(&good.signed.attachment(), &image.digest, &material_of_good);
+    let file = matches!(case.layout, Layout::Message(_)).then(|| blob(&image));
+    let judged = |attachment: &Attachment, material: &_| match &file {
+        Some(file) => judge_file(attachment, file, material),
+        None => judge(attachment, &image.digest, material),
+    };
+    let found = judged(&good.signed.attachment(), &material_of_good);
     if reason(&found, rule.as_ref()) != "accepted" {
         return vec![format!("{form}: refused: {found:?}")];
     }
@@ -43,7 +49,7 @@ fn wrong(case: Case, who: Who<'_>) -> Vec<String> {
             }
             continue;
         };
-        let found = judge(&twin.attachment, &image.digest, &material);
+        let found = judged(&twin.attachment, &material);
         let code = reason(&found, rule.as_ref());
         if let Err(rejection) = &found {
             let detail = &rejection.detail;
@@ -64,7 +70,7 @@ fn wrong(case: Case, who: Who<'_>) -> Vec<String> {
         {
             let judged = oracle::judge(
                 std::str::from_utf8(bytes).expect("text"),
-                image.digest.as_bytes().try_into().expect("32 bytes"),
+                sha256(file.as_deref(), &image),
                 identity.name(),
                 identity.issuer_v2.as_deref(),
                 &twin.root.text(),
@@ -78,15 +84,24 @@ fn wrong(case: Case, who: Who<'_>) -> Vec<String> {
     wrong
 }
 
+/// SHA-256 of the file, or else of the image.
+fn sha256(file: Option<&[u8]>, image: &Image) -> [u8; 32] {
+    let digest = file.map_or(image.digest, Digest::sha256);
+    digest.as_bytes().try_into().expect("32 bytes")
+}
+
 /// Sound combinations that differ in what verification does; of the older
-/// bundles those that differ from the newest.
+/// bundles and of files those that differ from the newest.
 fn cases(layout: Layout) -> Vec<Case> {
-    let newest = !matches!(layout, Layout::Bundle(Version::V01 | Version::V02));
-    Case::sound()
+    let all = matches!(
+        layout,
+        Layout::Bundle(Version::V03) | Layout::Sig | Layout::Att
+    );
+    Case::sound_in(&[layout])
         .into_iter()
-        .filter(|case| case.layout == layout && case.key == KeyKind::P256)
+        .filter(|case| case.key == KeyKind::P256)
         .filter(|case| case.log != Log::V2Ecdsa || case.stamp == Stamp::Bare)
-        .filter(|case| newest || (case.stamp != Stamp::Bare && case.log != Log::V2Ecdsa))
+        .filter(|case| all || (case.stamp != Stamp::Bare && case.log != Log::V2Ecdsa))
         .collect()
 }
 
@@ -140,4 +155,11 @@ fn every_twin_of_a_legacy_signature_is_refused_for_its_own_reason() {
 #[test]
 fn every_twin_of_a_legacy_attestation_is_refused_for_its_own_reason() {
     check(Layout::Att);
+}
+
+#[test]
+fn every_twin_of_a_signed_file_is_refused_for_its_own_reason() {
+    for version in Version::ALL {
+        check(Layout::Message(version));
+    }
 }

@@ -26,6 +26,14 @@ fn note(operator: &Operator, entry: &mut LogEntry, edit: impl FnOnce(&str) -> St
 }
 
 #[test]
+fn entries_of_two_logs_are_two_and_one_entry_that_comes_twice_is_refused() {
+    let world = World::new();
+    assert_eq!(world.judge_all(vec![world.first(), world.second()]), Ok(2));
+    let twice = vec![world.first(), world.second(), world.first()];
+    assert_eq!(world.judge_all(twice), Err("log-entry-malformed"));
+}
+
+#[test]
 fn an_entry_of_each_generation_is_proven_with_what_the_log_signed() {
     let world = World::new();
     let start = Timestamp::from_second(START).ok();

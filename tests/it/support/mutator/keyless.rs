@@ -171,7 +171,15 @@ impl<'a> Good<'a> {
     }
 
     fn is_legacy(&self) -> bool {
-        matches!(self.case.layout, Layout::Sig | Layout::Att)
+        self.version().is_none()
+    }
+
+    /// The version of the bundle; legacy layouts have none.
+    fn version(&self) -> Option<Version> {
+        match self.case.layout {
+            Layout::Bundle(version) | Layout::Message(version) => Some(version),
+            Layout::Sig | Layout::Att => None,
+        }
     }
 
     fn is_first_generation(&self) -> bool {
@@ -183,7 +191,7 @@ impl<'a> Good<'a> {
     }
 
     fn is_newest(&self) -> bool {
-        self.case.layout == Layout::Bundle(Version::V03)
+        self.version() == Some(Version::V03)
     }
 
     /// Everything of this form that must be refused.

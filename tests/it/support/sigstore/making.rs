@@ -116,7 +116,11 @@ impl Signing<'_> {
             Subject::Image(_) if self.has(Defect::OtherSubject) => Digest::sha256(b"another image"),
             Subject::Image(digest) => *digest,
             Subject::Blob(blob) if matches!(self.layout, Layout::Message(_)) => {
-                return blob.clone();
+                let mut blob = blob.clone();
+                if self.has(Defect::OtherSubject) {
+                    blob.extend(b"more");
+                }
+                return blob;
             }
             Subject::Blob(blob) => Digest::sha256(blob),
         };

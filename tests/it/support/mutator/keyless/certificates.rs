@@ -384,7 +384,7 @@ fn forms(twins: &mut Twins<'_>) {
             &good.edited(|s| edit(&mut s.certificates[0])),
         );
     }
-    if let Layout::Bundle(version) = good.case.layout {
+    if let Some(version) = good.version() {
         let empty = good.edited(|signed| {
             signed.certificates[0].clear();
         });

@@ -1,10 +1,14 @@
 //! What is signed, and by whom.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+
 use super::Twins;
-use crate::support::authority::{Attachment, COSIGN_SIGN};
-use crate::support::mutator::{COUNT, MALFORMED, MISMATCH, MISSING, PAYLOAD, SIGNER};
-use crate::support::sigstore::Defect;
+use crate::support::authority::{Attachment, COSIGN_SIGN, SIGNATURE, raw_bundle_of};
+use crate::support::mutator::{COUNT, FORMAT, MALFORMED, MISMATCH, MISSING, PAYLOAD, SIGNER};
 use crate::support::sigstore::signed::Content;
+use crate::support::sigstore::{Defect, Layout, Version};
 
 pub(super) fn add(twins: &mut Twins<'_>) {
     let good = twins.good;
@@ -41,38 +45,68 @@ pub(super) fn add(twins: &mut Twins<'_>) {
         SIGNER,
         &forged,
     );
-    if let Content::Dsse(_) = good.signed.content {
-        envelopes(twins);
-    } else {
-        let Content::Bytes { signed, .. } = &good.signed.content else {
-            return;
-        };
-        let text = String::from_utf8(signed.clone()).expect("text");
-        let again = |text: String| good.again().payload(text).make();
-        let kind = "cosign container image signature";
-        twins.add(
-            "payload of another type",
-            PAYLOAD,
-            &again(text.replace(kind, "atomic container signature")),
-        );
-        let twice = again(text.replacen('{', r#"{"critical":{},"#, 1));
-        twins.add("key twice in the payload", MALFORMED, &twice);
-        let Attachment::Legacy {
-            payload,
-            media_type,
-            mut annotations,
-        } = good.signed.attachment()
-        else {
-            panic!("a `.sig` layer");
-        };
-        annotations.remove(crate::support::authority::SIGNATURE);
-        let attachment = Attachment::Legacy {
-            payload,
-            media_type,
-            annotations,
-        };
-        twins.attach("no signature", MALFORMED, attachment);
+    match (&good.signed.content, good.case.layout) {
+        (Content::Dsse(_), _) => envelopes(twins),
+        (Content::Bytes { .. }, Layout::Message(version)) => blobs(twins, version),
+        (Content::Bytes { signed, .. }, _) => payloads(twins, signed),
     }
+}
+
+/// Simple signing.
+fn payloads(twins: &mut Twins<'_>, signed: &[u8]) {
+    let good = twins.good;
+    let text = String::from_utf8(signed.to_vec()).expect("text");
+    let again = |text: String| good.again().payload(text).make();
+    let kind = "cosign container image signature";
+    twins.add(
+        "payload of another type",
+        PAYLOAD,
+        &again(text.replace(kind, "atomic container signature")),
+    );
+    let twice = again(text.replacen('{', r#"{"critical":{},"#, 1));
+    twins.add("key twice in the payload", MALFORMED, &twice);
+    let Attachment::Legacy {
+        payload,
+        media_type,
+        mut annotations,
+    } = good.signed.attachment()
+    else {
+        panic!("a `.sig` layer");
+    };
+    annotations.remove(SIGNATURE);
+    let attachment = Attachment::Legacy {
+        payload,
+        media_type,
+        annotations,
+    };
+    twins.attach("no signature", MALFORMED, attachment);
+}
+
+/// Signatures over files.
+fn blobs(twins: &mut Twins<'_>, version: Version) {
+    let good = twins.good;
+    let mut edited = |name, code, edit: &dyn Fn(&mut Value)| {
+        let mut bundle = good.signed.bundle();
+        edit(&mut bundle);
+        let attachment = raw_bundle_of(version.media_type(), bundle.to_string());
+        twins.attach(name, code, attachment);
+    };
+    edited("digest of another file", MISMATCH, &|bundle| {
+        bundle["messageSignature"]["messageDigest"]["digest"] = json!(STANDARD.encode([7; 32]));
+    });
+    edited("digest by another algorithm", FORMAT, &|bundle| {
+        bundle["messageSignature"]["messageDigest"]["algorithm"] = json!("SHA1");
+    });
+    edited("envelope beside the signature", MALFORMED, &|bundle| {
+        bundle["dsseEnvelope"] = json!({"payload": "", "payloadType": "", "signatures": []});
+    });
+    edited("no signature", MALFORMED, &|bundle| {
+        bundle["messageSignature"]["signature"] = Value::Null;
+    });
+    edited("signature under another name", MALFORMED, &|bundle| {
+        let signature = bundle["messageSignature"].take();
+        bundle["message_signature"] = signature;
+    });
 }
 
 fn envelopes(twins: &mut Twins<'_>) {

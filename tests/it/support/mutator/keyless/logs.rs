@@ -241,7 +241,7 @@ fn promises(twins: &mut Twins<'_>) {
     }
     if good.is_legacy() {
         twins.defect("no promise", PROMISE, Defect::NoPromise);
-    } else if good.case.layout == Layout::Bundle(Version::V01) {
+    } else if good.version() == Some(Version::V01) {
         twins.defect(
             "no promise in version 0.1",
             "log-promise-missing",
@@ -258,7 +258,7 @@ fn proofs(twins: &mut Twins<'_>) {
     let proof = |edit: &dyn Fn(&mut Proof)| {
         good.edited(|s| edit(s.entries[0].proof.as_mut().expect("a proof")))
     };
-    if good.case.layout != Layout::Bundle(Version::V01) {
+    if good.version() != Some(Version::V01) {
         twins.defect("no proof", NO_PROOF, Defect::NoProof);
     }
     twins.defect("bit of the path flipped", PROOF, Defect::PathForged);
@@ -329,7 +329,7 @@ fn checkpoints(twins: &mut Twins<'_>) {
         CHECKPOINT,
         Defect::CheckpointUnsigned,
     );
-    let code = if good.case.layout == Layout::Bundle(Version::V01) {
+    let code = if good.version() == Some(Version::V01) {
         CHECKPOINT
     } else {
         NO_PROOF
