@@ -114,11 +114,9 @@ const AUTHORITY: &str = "authorities: [{name: a, key: {env: A}}]";
 #[test]
 fn what_is_not_evaluated_yet_is_refused_and_never_ignored() {
     for (extra, path, what) in [
-        ("attestations: []", "spec.attestations", ""),
         ("promotedTo: {}", "spec.promotedTo", ""),
         ("signedFor: repository", "spec.signedFor", ""),
         ("cel: x", "spec.cel", ""),
-        ("level: attested", "spec.level", "attested: "),
         ("tags: resolve", "spec.tags", "resolve: "),
         (
             "transparencyLog: required",
