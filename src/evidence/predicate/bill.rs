@@ -105,7 +105,7 @@ mod tests {
             (
                 SPDX,
                 r#"{"spdxVersion":"SPDX-2.3","spdxVersion":"SPDX-2.3"}"#,
-                r#"predicate: the key "spdxVersion" comes twice at line 1 column 40"#,
+                r#"predicate: the key "spdxVersion" comes twice at line 1 column 51"#,
             ),
             (CYCLONE_DX, "{}", "predicate.bomFormat is missing"),
             (

@@ -340,7 +340,7 @@ mod tests {
             (
                 V1,
                 r#"{"runDetails":{"builder":{"id":"a","id":"b"}}}"#,
-                r#"predicate.runDetails.builder: the key "id" comes twice at line 1 column 13"#,
+                r#"predicate.runDetails.builder: the key "id" comes twice at line 1 column 19"#,
             ),
             (
                 V1,

@@ -323,7 +323,7 @@ mod tests {
             (
                 COSIGN,
                 r#"{"SchemaVersion":2,"Results":[{"Vulnerabilities":[{"VulnerabilityID":"x","Severity":"LOW","Severity":"HIGH"}]}]}"#,
-                r#"a vulnerability: the key "Severity" comes twice at line 1 column 51"#,
+                r#"a vulnerability: the key "Severity" comes twice at line 1 column 58"#,
             ),
             (IN_TOTO, "{}", "scanner.result is not a list"),
             (IN_TOTO, "[1]", "a result is not an object"),

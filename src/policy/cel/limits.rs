@@ -8,7 +8,7 @@ pub(super) const MAX_SOURCE: usize = 1024;
 /// and evaluation recurse as deep.
 pub(super) const MAX_DEPTH: usize = 32;
 /// Nodes of one translated expression.
-pub(super) const MAX_NODES: usize = 512;
+pub(super) const MAX_NODES: usize = 256;
 /// Bytes of one regular expression.
 pub(super) const MAX_REGEX: usize = 256;
 /// Bytes of a compiled regular expression, which bounds its states and so the

@@ -114,10 +114,8 @@ const AUTHORITY: &str = "authorities: [{name: a, key: {env: A}}]";
 #[test]
 fn what_is_not_evaluated_yet_is_refused_and_never_ignored() {
     for (extra, path, what) in [
-        ("attestations: []", "spec.attestations", ""),
         ("promotedTo: {}", "spec.promotedTo", ""),
         ("cel: x", "spec.cel", ""),
-        ("level: attested", "spec.level", "attested: "),
         ("tags: resolve", "spec.tags", "resolve: "),
     ] {
         let text = document(&format!("{{match: {{}}, {AUTHORITY}, {extra}}}"));
