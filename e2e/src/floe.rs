@@ -14,6 +14,7 @@ use crate::{
     http,
     process::{self, Process},
     scratch::Scratch,
+    second_opinion::Signer,
 };
 
 /// The binary: `FLOE_BIN`, else built now. Building it here means that the
@@ -110,14 +111,103 @@ impl Verified {
 /// The program cannot be started or was killed.
 pub fn verify(policies: &Path, namespace: Option<&str>, arguments: &[&str]) -> Verified {
     let mut command = Command::new(&*BINARY);
-    command
-        .args(["verify", "--output", "json", "--policy"])
-        .arg(policies);
+    command.arg("verify").arg("--policy").arg(policies);
     if let Some(namespace) = namespace {
         command.args(["--namespace", namespace]);
     }
+    command.args(arguments);
+    answer(command)
+}
+
+/// `floe verify` of an image by a signer, without a policy.
+///
+/// # Panics
+///
+/// The program cannot be started or was killed.
+pub fn verify_by(signer: &Signer, root: &Path, image: &str) -> Verified {
+    let mut command = Command::new(&*BINARY);
+    command.arg("verify").arg(image);
+    signed_by(&mut command, signer, root);
+    answer(command)
+}
+
+/// `floe verify --bundle` of a file.
+///
+/// # Panics
+///
+/// The program cannot be started or was killed.
+pub fn verify_blob(signer: &Signer, root: &Path, bundle: &Path, blob: &Path) -> Verified {
+    let mut command = Command::new(&*BINARY);
+    command
+        .args(["verify", "--offline", "--bundle"])
+        .arg(bundle)
+        .arg(blob);
+    signed_by(&mut command, signer, root);
+    if matches!(signer, Signer::Key(_)) {
+        // With an identity it is given anyway.
+        command.arg("--trusted-root").arg(root);
+    }
+    answer(command)
+}
+
+/// What a signature of an image must have, as a policy says it.
+#[derive(Debug, Clone)]
+pub struct Demanded<'a> {
+    /// Who must have signed.
+    pub signer: &'a Signer,
+    /// A `trusted_root.json`.
+    pub root: &'a Path,
+    /// Whether it must be in a log.
+    pub log: bool,
+    /// Whether it must have a timestamp.
+    pub timestamp: bool,
+}
+
+impl Demanded<'_> {
+    /// The policy, which covers every image.
+    pub fn policy(&self) -> String {
+        let word = |required| if required { "required" } else { "none" };
+        let mut authority = match self.signer {
+            Signer::Identity { subject, issuer } => {
+                json!({"name": "signer", "keyless": {"issuer": issuer, "subject": subject}})
+            }
+            Signer::Key(path) => json!({"name": "signer", "key": {"file": path}}),
+        };
+        let keyless = matches!(self.signer, Signer::Identity { .. });
+        let mut spec = json!({"match": {}});
+        if keyless || self.log || self.timestamp {
+            authority["trustRoots"] = json!([{"file": self.root}]);
+        }
+        if keyless && !self.log && !self.timestamp {
+            // No policy may ask for a certificate and for no time.
+            spec["transparencyLog"] = json!("required");
+        } else {
+            spec["transparencyLog"] = json!(word(self.log));
+            spec["timestamps"] = json!(word(self.timestamp));
+        }
+        spec["authorities"] = json!([authority]);
+        json!({
+            "apiVersion": "floe.dev/v1", "kind": "TrustPolicy",
+            "metadata": {"name": "one-signer"}, "spec": spec,
+        })
+        .to_string()
+    }
+}
+
+fn signed_by(command: &mut Command, signer: &Signer, root: &Path) {
+    match signer {
+        Signer::Identity { subject, issuer } => command
+            .args(["--certificate-identity", subject])
+            .args(["--certificate-oidc-issuer", issuer])
+            .arg("--trusted-root")
+            .arg(root),
+        Signer::Key(path) => command.arg("--key").arg(path),
+    };
+}
+
+fn answer(mut command: Command) -> Verified {
     let output = without_user(&mut command)
-        .args(arguments)
+        .args(["--output", "json"])
         .stdin(Stdio::null())
         .output()
         .unwrap_or_else(|error| panic!("{command:?}: {error}"));

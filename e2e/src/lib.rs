@@ -13,6 +13,7 @@
 
 pub mod cluster;
 pub mod cosign;
+pub mod cosign_opinion;
 pub mod floe;
 pub mod gate;
 pub mod http;

@@ -275,7 +275,8 @@ impl<S: Source, R: Runtime> Gate<S, R> {
             subject,
             ..
         } = judging;
-        let prepared = match in_force.prepared(image, subject, policies) {
+        let prepare = |reference| self.verifier.prepare(reference, subject, policies);
+        let prepared = match in_force.prepared(image, subject, prepare) {
             Ok(prepared) => prepared,
             Err(error) => {
                 let sentence = format!("not an image reference: {}", with_sources(&error));

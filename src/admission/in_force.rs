@@ -12,7 +12,6 @@ use quick_cache::{Equivalent, UnitWeighter};
 
 use super::PolicyState;
 use crate::oci::{Reference, ReferenceError};
-use crate::policy::PolicySet;
 use crate::verdict::Subject;
 use crate::verifier::Prepared;
 
@@ -79,19 +78,19 @@ impl InForce {
         }
     }
 
-    /// The reference that `image` is, with what follows from `policies`, which
-    /// must be those of this state.
+    /// The reference that `image` is, with what follows from the policies of this
+    /// state. `prepare` works that out, the first time.
     pub(super) fn prepared(
         &self,
         image: &str,
         subject: &Subject,
-        policies: &PolicySet,
+        prepare: impl FnOnce(Reference) -> Prepared,
     ) -> Result<Arc<Prepared>, ReferenceError> {
         if let Some(known) = self.prepared.get(&Query { image, subject }) {
             return Ok(known);
         }
         let reference: Reference = image.parse()?;
-        let prepared = Arc::new(Prepared::new(reference, subject, policies));
+        let prepared = Arc::new(prepare(reference));
         let key = Key {
             image: image.into(),
             subject: subject.clone(),

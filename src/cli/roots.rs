@@ -29,6 +29,25 @@ pub(super) struct RootArguments {
 }
 
 impl RootArguments {
+    /// The names of the roots that the arguments give, in order.
+    pub(super) fn names(&self) -> Vec<&str> {
+        let names = self
+            .trusted_root
+            .iter()
+            .map(|argument| Configured::split(argument).0);
+        names.collect()
+    }
+
+    /// The flags and values that stand for these arguments.
+    pub(super) fn words(&self) -> Vec<(&'static str, String)> {
+        let roots = self.trusted_root.iter();
+        let mut words: Vec<_> = roots.map(|root| ("--trusted-root", root.clone())).collect();
+        if let Some(path) = &self.roots_from {
+            words.push(("--roots-from", path.display().to_string()));
+        }
+        words
+    }
+
     /// The roots that the arguments name, those of the settings for all other
     /// names, and the embedded one.
     ///

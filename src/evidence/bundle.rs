@@ -240,7 +240,7 @@ fn at_most<T>(limit: usize, what: &str, found: Vec<T>) -> Result<Vec<T>, JsonErr
 }
 
 impl DsseContent {
-    pub(super) fn new(envelope: Envelope, written: Option<Digest>) -> Self {
+    pub(crate) fn new(envelope: Envelope, written: Option<Digest>) -> Self {
         Self {
             written,
             signed_bytes: envelope.signed_bytes(),

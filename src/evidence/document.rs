@@ -69,6 +69,15 @@ impl LocationEvidence {
         }
     }
 
+    /// A location that was looked at and is empty.
+    pub const fn empty(location: Location) -> Self {
+        Self {
+            location,
+            documents: Vec::new(),
+            gaps: Vec::new(),
+        }
+    }
+
     /// Whether everything there was read.
     pub fn is_complete(&self) -> bool {
         self.gaps.is_empty()
@@ -130,6 +139,8 @@ pub struct SimpleSigning {
 pub struct Attestation {
     /// The envelope.
     pub content: DsseContent,
+    /// The envelope as it is written, which is what timestamps are over here.
+    pub envelope: Content,
     /// What came with it in the annotations of its layer.
     pub material: VerificationMaterial,
 }
@@ -166,7 +177,9 @@ impl Document {
                 Self::read_attestation(envelope, layer).map_err(|JsonError(detail)| detail)
             })
             .unwrap_or_else(|detail| Body::Malformed { detail });
-        Self::new(id, manifest, body, decoded(bytes.len()) + annotated)
+        // Decoded, and as it is written.
+        let weight = decoded(bytes.len()) + bytes.len() + annotated;
+        Self::new(id, manifest, body, weight)
     }
 
     fn read_attestation(envelope: &Content, layer: &AttestationLayer) -> Result<Body, JsonError> {
@@ -174,6 +187,7 @@ impl Document {
         let object = Object::parse("envelope", text, dsse::KEYS)?;
         Ok(Body::Attestation(Attestation {
             content: DsseContent::new(Envelope::parse(&object)?, Some(envelope.digest())),
+            envelope: envelope.clone(),
             material: VerificationMaterial::from_annotations(&layer.descriptor.annotations),
         }))
     }

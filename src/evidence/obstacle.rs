@@ -70,6 +70,11 @@ kinds! {
     ContentMissing = "content-missing",
     /// The image itself is not there or cannot be seen with these credentials.
     ImageNotVisible = "image-not-visible",
+    /// The repository where signatures are kept is not there or cannot be seen
+    /// with these credentials.
+    SignaturesNotVisible = "signatures-not-visible",
+    /// More manifests in an image index, or nested deeper, than are looked at.
+    IndexTooLarge = "index-too-large",
     /// More referrers than are looked at.
     TooManyReferrers = "too-many-referrers",
     /// More signatures or documents than are looked at.

@@ -318,7 +318,7 @@ impl Tag {
         &self.0
     }
 
-    pub(super) fn from_parts(parts: &[&str]) -> Self {
+    pub(crate) fn from_parts(parts: &[&str]) -> Self {
         Self(parts.concat().into())
     }
 

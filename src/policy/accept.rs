@@ -21,8 +21,8 @@ const REPOSITORY_ANNOTATION: &str = "docker-reference";
 pub(super) struct Case<'a> {
     pub(super) policy: &'a Policy,
     pub(super) facts: &'a Facts,
-    /// The repository under whose name the artifact is judged.
-    pub(super) repository: &'a Repository,
+    /// The repository under whose name the artifact is judged; a file has none.
+    pub(super) repository: Option<&'a Repository>,
     /// The time of the decision.
     pub(super) at: Timestamp,
 }
@@ -179,7 +179,7 @@ impl<'a> Case<'a> {
         let mut named = claim.docker_reference.iter().chain(annotated);
         let is_this = |text: &String| {
             text.parse::<Reference>()
-                .is_ok_and(|reference| reference.repository() == self.repository)
+                .is_ok_and(|reference| Some(reference.repository()) == self.repository)
         };
         if named.clone().any(is_this) {
             return Ok(());
@@ -187,7 +187,9 @@ impl<'a> Case<'a> {
         Err(Unaccepted::AnotherRepository {
             signer: proof.signer.to_string(),
             found: named.next().map(|text| text.chars().take(200).collect()),
-            expected: self.repository.to_string(),
+            expected: self
+                .repository
+                .map_or_else(|| "a repository".to_owned(), ToString::to_string),
         })
     }
 }

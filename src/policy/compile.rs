@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::authority::AuthoritySpec;
 use super::select::Matcher;
-use super::spec::{self, KeySource, Spec};
+use super::spec::{self, Spec};
 use super::{Authority, MultiArch, Policy, PolicySet, Tags, Unavailable, yaml};
 use crate::oci::Digest;
-use crate::trust::{AuthorityMaterial, Material, MaterialRef, Materials, Window};
+use crate::trust::{MaterialRef, Materials, OldBundles};
 use crate::verdict::{Code, Enforcement, Finding, PolicyName};
 
 /// One document as it was read: where from, and its text.
@@ -180,6 +181,9 @@ impl Compiled {
                 authorities: Vec::new(),
                 requirement: None,
                 attestations: Vec::new(),
+                multi_arch: MultiArch::Index,
+                signed_for_repository: false,
+                old_bundles: OldBundles::Refused,
                 known_good_for: Duration::ZERO,
             },
             broken: Some(finding),
@@ -205,10 +209,8 @@ impl Compiled {
             .entries
             .iter()
             .flat_map(|entry| &entry.spec.authorities)
-            .filter_map(|(_, source)| match source {
-                KeySource::Ref(reference) => Some(reference.clone()),
-                KeySource::Inline(_) => None,
-            })
+            .flat_map(AuthoritySpec::references)
+            .cloned()
             .collect();
         all.sort_unstable();
         all.dedup();
@@ -216,9 +218,9 @@ impl Compiled {
     }
 
     /// Adds the material. What could not be read makes the authority
-    /// inconclusive (`key-unavailable`); nothing is dropped. A policy whose
-    /// `require` turns out to name one key twice is broken and denies in its
-    /// scope.
+    /// inconclusive (`key-unavailable`, `trust-root-unavailable`,
+    /// `trust-root-expired`); nothing is dropped. A policy that turns out to name
+    /// one key or identity twice is broken and denies in its scope.
     pub fn bind(&self, materials: &Materials) -> PolicySet {
         let mut set = PolicySet::default();
         let mut hashed = b"floe policies v1\0".to_vec();
@@ -226,41 +228,27 @@ impl Compiled {
             hashed.extend_from_slice(entry.digest.as_bytes());
             let spec = &entry.spec;
             let mut authorities = Vec::with_capacity(spec.authorities.len());
-            for (name, source) in &spec.authorities {
-                let material = match source {
-                    KeySource::Inline(material) => Ok(Arc::clone(material)),
-                    KeySource::Ref(reference) => match materials.get(reference) {
-                        Some(Ok(Material::Key(key))) => {
-                            Ok(Arc::new(AuthorityMaterial::key(key.clone())))
-                        }
-                        Some(Ok(Material::Root(_))) => Err(format!("{reference} is no key")),
-                        Some(Err(error)) => Err(error.why.clone()),
-                        None => Err(format!("{reference} was not read")),
-                    },
-                };
-                let material = material
-                    .map(|material| set.intern(material))
-                    .map_err(|why| Unavailable {
-                        code: Code::KeyUnavailable,
-                        why: why.into(),
-                    });
+            for authority in &spec.authorities {
+                let material = authority
+                    .bind(materials)
+                    .map(|material| set.intern(Arc::new(material)));
                 match &material {
                     Ok(id) => {
                         hashed.push(1);
                         hashed.extend_from_slice(set.materials[id.0].fingerprint().as_bytes());
                     }
                     // The reason is part of every denial.
-                    Err(Unavailable { why, .. }) => {
+                    Err(Unavailable { code, why }) => {
                         hashed.push(0);
+                        hashed.extend_from_slice(code.as_str().as_bytes());
                         hashed.extend_from_slice(Digest::sha256(why.as_bytes()).as_bytes());
                     }
                 }
-                let name = Arc::clone(name);
                 authorities.push(Authority {
-                    name,
+                    name: Arc::clone(&authority.name),
                     material,
-                    identity: None,
-                    validity: Window::default(),
+                    identity: authority.identity.clone(),
+                    validity: authority.validity,
                 });
             }
             let broken = entry.broken.clone().or_else(|| one_key_twice(&authorities));
@@ -271,8 +259,9 @@ impl Compiled {
                 authorities,
                 requirement: spec.requirement.clone(),
                 attestations: spec.attestations.clone(),
-                multi_arch: MultiArch::Index,
-                signed_for_repository: false,
+                multi_arch: spec.multi_arch,
+                signed_for_repository: spec.signed_for_repository,
+                old_bundles: spec.old_bundles,
                 known_good_for: spec.known_good_for,
                 broken,
             };
@@ -283,8 +272,8 @@ impl Compiled {
     }
 }
 
-/// Two authorities of one `require` with the same key look like two people and
-/// are one. That the requirement counts distinct signers would stop it, but
+/// Two authorities with the same key or identity look like two people and are
+/// one. That the requirement counts distinct signers would stop it, but
 /// whoever wrote it believes something that is not so.
 fn one_key_twice(authorities: &[Authority]) -> Option<Finding> {
     for (index, authority) in authorities.iter().enumerate() {
@@ -295,11 +284,14 @@ fn one_key_twice(authorities: &[Authority]) -> Option<Finding> {
             other.material.as_ref() == Ok(material) && other.identity == authority.identity
         };
         if let Some(other) = authorities[..index].iter().find(same) {
+            let what = match &authority.identity {
+                Some(_) => "identity",
+                None => "key",
+            };
             return Some(Finding::violation(
                 Code::PolicyInvalid,
                 format!(
-                    "authorities {} and {} have one and the same key; \
-                     name each key once",
+                    "authorities {} and {} have one and the same {what}; name each {what} once",
                     other.name, authority.name
                 ),
             ));

@@ -6,13 +6,18 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::accept::Case;
-use super::{Applies, MaterialId, Selected, Selection, Tags, attestations, signatures};
+use super::{
+    Applies, Family, MaterialId, Requirement, Selected, Selection, Tags, attestations, multi_arch,
+    signatures,
+};
 use crate::evidence::Obstacle;
 use crate::oci::{PinnedReference, Reference};
-use crate::trust::Established;
+use crate::trust::{Established, OldBundles};
 use crate::verdict::{Code, Enforcement, Finding, Outcome, Status, Verdict};
 
-/// How the artifact that is judged was named.
+/// How the artifact that is judged was named. Its repository is the one that
+/// it is judged as: that of the reference, or the origin where the reference
+/// names a mirror.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Pinning {
     /// The reference has a digest.
@@ -32,6 +37,9 @@ pub struct Facts {
     /// What could not be looked at. While there is any, no authority is
     /// violated.
     pub gaps: Vec<Obstacle>,
+    /// Whether it is an index, and what is known about its entries. Looked at
+    /// only where a policy asks.
+    pub family: Family,
 }
 
 impl Facts {
@@ -117,15 +125,39 @@ fn outcome(
             let case = Case {
                 policy,
                 facts,
-                repository: pinned.repository(),
+                repository: Some(pinned.repository()),
                 at,
             };
-            let signed = signatures::judge(case, requirement, &mut outcome);
-            both(signed, attestations::judge(case, &mut outcome))
+            let status = judge(case, requirement, &mut outcome);
+            if policy.old_bundles == OldBundles::Accepted {
+                outcome.findings.push(Finding::remark(
+                    Code::OldBundlesAccepted,
+                    "insecureOldBundles: bundles of versions 0.1 and 0.2 count here",
+                ));
+            }
+            status
         }
     };
     outcome.status = Some(both(pin, signed));
     outcome
+}
+
+/// Whether what is known about the artifact meets `requirement`.
+fn judge(case: Case<'_>, requirement: &Requirement, outcome: &mut Outcome) -> Status {
+    multi_arch::judge(
+        case.policy,
+        requirement,
+        case.facts,
+        outcome,
+        &multi_arch::One {
+            judge: &|facts, outcome| {
+                let case = Case { facts, ..case };
+                let signed = signatures::judge(case, requirement, outcome);
+                both(signed, attestations::judge(case, outcome))
+            },
+            signers: &|facts, authority| Case { facts, ..case }.signers(authority).collect(),
+        },
+    )
 }
 
 /// Strong Kleene "and".
@@ -148,7 +180,10 @@ fn status_of(finding: &Finding) -> Status {
 fn tag_not_pinned(reference: &Reference, pinning: &Pinning) -> Finding {
     let message = match pinning {
         Pinning::Digest(pinned) | Pinning::Resolved(pinned) => {
-            format!("the tag can move; deploy {pinned}")
+            // What was judged may have another name, where the reference names a
+            // mirror; what is deployed keeps the one that was written.
+            let written = reference.repository().pin(pinned.digest());
+            format!("the tag can move; deploy {written}")
         }
         Pinning::Unresolved(obstacle) => format!(
             "the tag can move; deploy {}@DIGEST (what {} points to now could not be had: {})",

@@ -15,27 +15,19 @@ const MAX_COMPLAINT: usize = 1000;
 const NOT_YET: &[&str] = &[
     "metadata.namespace",
     "spec.promotedTo",
-    "spec.signedFor",
     "spec.cel",
-    "spec.everyChild",
     "spec.insecureSameSigner",
     "spec.match.namespaces.selector",
-    "spec.authorities[].keyless",
-    "spec.authorities[].certificate",
     "spec.authorities[].attestations",
     "spec.authorities[].signedFor",
     "spec.authorities[].key.secretRef",
     "spec.authorities[].key.configMapRef",
-    "spec.authorities[].key.validFrom",
-    "spec.authorities[].key.validUntil",
+    "spec.authorities[].certificate.roots.secretRef",
+    "spec.authorities[].certificate.roots.configMapRef",
 ];
 
 /// Values that belong to the document and are not evaluated yet.
-const VALUES_NOT_YET: &[(&str, &str)] = &[
-    ("spec.tags", "resolve"),
-    ("spec.transparencyLog", "required"),
-    ("spec.timestamps", "required"),
-];
+const VALUES_NOT_YET: &[(&str, &str)] = &[("spec.tags", "resolve")];
 
 /// Something wrong at a path of a document.
 pub(super) type Complaint = (String, String);
@@ -124,6 +116,18 @@ impl Walk<'_> {
             Value::String(text) => Some(text),
             other => {
                 let message = format!("must be a string, not {}", kind_of(other));
+                self.complain(object.path_of(field), message);
+                None
+            }
+        }
+    }
+
+    /// The field as a boolean.
+    pub(super) fn boolean(&mut self, object: &Object<'_>, field: &str) -> Option<bool> {
+        match object.get(field)? {
+            Value::Bool(value) => Some(*value),
+            other => {
+                let message = format!("must be true or false, not {}", kind_of(other));
                 self.complain(object.path_of(field), message);
                 None
             }

@@ -9,6 +9,8 @@
 
 mod accept;
 mod attestations;
+mod authority;
+mod blob;
 #[cfg(feature = "cel")]
 mod cel;
 mod channel;
@@ -18,6 +20,8 @@ mod decide;
 mod duration;
 mod fields;
 mod identity;
+mod material;
+mod multi_arch;
 mod notes;
 mod pattern;
 mod reload;
@@ -31,11 +35,13 @@ mod text;
 mod weaker;
 pub mod yaml;
 
+pub use blob::decide_blob;
 pub use channel::{ChannelError, ChannelMap};
 pub use compile::{Compiled, PolicyDocument, Problem, compile};
 pub use condition::AttestationRequirement;
 pub use decide::{Facts, Pinning, decide};
 pub use identity::{IdentityRule, Mismatch};
+pub use multi_arch::{Child, Family};
 pub use pattern::{ImagePattern, NamePattern, PatternError};
 pub use reload::{Reading, Reloaded, Store};
 pub use select::{

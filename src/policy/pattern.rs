@@ -149,7 +149,7 @@ impl ImagePattern {
 
     /// Whether this matches everything that `other` matches. Says no where that
     /// cannot be told from the two texts.
-    pub(super) fn covers(&self, other: &Self) -> bool {
+    pub(crate) fn covers(&self, other: &Self) -> bool {
         // A star of the other is a character that only a star can match, and
         // whatever it stands for is then matched too.
         let other: String = match &other.0 {
@@ -342,7 +342,7 @@ impl NamePattern {
     }
 
     /// Whether this matches everything that `other` matches.
-    pub(super) fn covers(&self, other: &Self) -> bool {
+    pub(crate) fn covers(&self, other: &Self) -> bool {
         // The star of the other is a character like any other, which only a
         // star matches.
         self.matches(&other.0)

@@ -7,7 +7,7 @@ use super::pattern::{ImagePattern, NamePattern};
 use super::{AttestationRequirement, IdentityRule};
 use crate::evidence::Location;
 use crate::oci::{Digest, Repository};
-use crate::trust::{AuthorityMaterial, Demands, Signers, TrustRoot, Window};
+use crate::trust::{AuthorityMaterial, Demands, OldBundles, Signers, TrustRoot, Window};
 use crate::verdict::{Code, Enforcement, Finding, NoMatch, PolicyName, Subject};
 
 /// Index of one authority's material in its [`PolicySet`]. Authorities with the
@@ -107,6 +107,8 @@ pub struct Policy {
     pub multi_arch: MultiArch,
     /// Whether a signature must name the repository that it is for.
     pub signed_for_repository: bool,
+    /// Which versions of the bundle format it accepts.
+    pub old_bundles: OldBundles,
     /// How long evidence may be used without having been looked at again.
     pub known_good_for: Duration,
     /// Set where the document cannot be evaluated: what to report instead. Such
@@ -232,6 +234,7 @@ impl PolicySet {
             authorities,
             multi_arch: MultiArch::Index,
             signed_for_repository: false,
+            old_bundles: OldBundles::Refused,
             known_good_for: Duration::ZERO,
             broken: None,
         };
@@ -294,6 +297,14 @@ impl PolicySet {
         self.hash
     }
 
+    /// All material, in order.
+    pub fn every_material(
+        &self,
+    ) -> impl ExactSizeIterator<Item = (MaterialId, &Arc<AuthorityMaterial>)> {
+        let numbered = self.materials.iter().enumerate();
+        numbered.map(|(at, material)| (MaterialId(at), material))
+    }
+
     /// The material behind an index.
     pub fn material(&self, id: MaterialId) -> &Arc<AuthorityMaterial> {
         &self.materials[id.0]
@@ -350,14 +361,41 @@ impl Selection {
         &Location::SIGNATURES
     }
 
-    /// Whether any policy to be evaluated demands signatures.
-    pub fn needs_evidence(&self) -> bool {
-        self.policies.iter().any(|selected| {
+    /// The policies that are evaluated from evidence.
+    fn demanding(&self) -> impl Iterator<Item = &Policy> {
+        let demands = |selected: &&Selected| {
             selected.policy.enforcement != Enforcement::Off
                 && selected.policy.requirement.is_some()
                 && selected.policy.broken.is_none()
                 && selected.applies == Applies::Yes
-        })
+        };
+        let demanding = self.policies.iter().filter(demands);
+        demanding.map(|selected| &*selected.policy)
+    }
+
+    /// Whether any policy to be evaluated demands signatures.
+    pub fn needs_evidence(&self) -> bool {
+        self.demanding().next().is_some()
+    }
+
+    /// Whether what a policy demands depends on whether the reference names an
+    /// index.
+    pub fn asks_for_manifest(&self) -> bool {
+        self.demanding()
+            .any(|policy| policy.multi_arch != MultiArch::Index)
+    }
+
+    /// Whether a policy demands something of what is referenced itself, if that
+    /// is an index.
+    pub fn asks_for_index(&self) -> bool {
+        self.demanding()
+            .any(|policy| policy.multi_arch == MultiArch::Index)
+    }
+
+    /// Whether a policy demands something of every entry of an index.
+    pub fn asks_for_children(&self) -> bool {
+        self.demanding()
+            .any(|policy| policy.multi_arch == MultiArch::EveryChild)
     }
 
     /// The distinct material that the evaluated policies need, in order.

@@ -5,21 +5,19 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::fields::{Complaint, Object, Walk, kind_of};
+use super::authority::{self, Asked, AuthoritySpec, Written};
+use super::fields::{Complaint, Object, Walk};
 use super::pattern::{ImagePattern, NamePattern};
 use super::require;
 use super::select::{Matcher, Requirement};
-use super::{AttestationRequirement, Tags, condition, duration};
-use crate::trust::{AuthorityMaterial, MaterialRef, PublicKey};
+use super::{AttestationRequirement, MultiArch, Tags, condition, duration};
+use crate::trust::OldBundles;
 use crate::verdict::{Enforcement, PolicyName};
 
 /// The one version of the document.
 pub(super) const API_VERSION: &str = "floe.dev/v1";
 /// How long evidence is used in an outage unless the policy says otherwise.
 const KNOWN_GOOD_FOR: Duration = Duration::from_secs(24 * 60 * 60);
-/// More authorities than any policy needs, and few enough to combine in every
-/// way that a requirement may ask for.
-const MAX_AUTHORITIES: usize = 32;
 
 /// A document that was read without complaint.
 #[derive(Debug, Clone)]
@@ -28,17 +26,13 @@ pub(super) struct Spec {
     pub(super) matcher: Matcher,
     pub(super) enforcement: Enforcement,
     pub(super) tags: Tags,
-    pub(super) authorities: Vec<(Arc<str>, KeySource)>,
+    pub(super) authorities: Vec<AuthoritySpec>,
     pub(super) requirement: Option<Requirement>,
     pub(super) attestations: Vec<AttestationRequirement>,
+    pub(super) multi_arch: MultiArch,
+    pub(super) signed_for_repository: bool,
+    pub(super) old_bundles: OldBundles,
     pub(super) known_good_for: Duration,
-}
-
-/// Where an authority's key is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum KeySource {
-    Inline(Arc<AuthorityMaterial>),
-    Ref(MaterialRef),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,8 +42,8 @@ enum Level {
     Attested,
 }
 
-/// Reads a document. `file` turns the path of a key file, as written, into the
-/// one to open.
+/// Reads a document. `file` turns the path of a file, as written, into the one
+/// to open.
 pub(super) fn read(value: &Value, file: &dyn Fn(&str) -> String) -> Result<Spec, Vec<Complaint>> {
     let mut complaints = Vec::new();
     let mut walk = Walk {
@@ -113,6 +107,10 @@ fn document(walk: &mut Walk<'_>, value: &Value, file: &dyn Fn(&str) -> String) -
         "attestations",
         "transparencyLog",
         "timestamps",
+        "certificateTransparency",
+        "insecureOldBundles",
+        "multiArch",
+        "signedFor",
         "outage",
     ];
     let spec = walk.object("spec", spec, KNOWN)?;
@@ -145,11 +143,18 @@ fn document(walk: &mut Walk<'_>, value: &Value, file: &dyn Fn(&str) -> String) -
         Some(_) => walk.choice(&spec, "level", &levels),
     };
     walk.choice(&spec, "tags", &[("deny", ())]);
-    walk.choice(&spec, "transparencyLog", &[("none", ())]);
-    walk.choice(&spec, "timestamps", &[("none", ())]);
-    let authorities = authorities(walk, &spec, file);
-    let attestations = attestations(walk, &spec, level, &authorities);
-    let requirement = requirement(walk, &spec, level, &authorities, &attestations);
+    let asked = authority::asked(walk, &spec);
+    let multi_arch = [
+        ("index", MultiArch::Index),
+        ("everyChild", MultiArch::EveryChild),
+        ("child", MultiArch::Child),
+    ];
+    let multi_arch = walk.choice(&spec, "multiArch", &multi_arch);
+    let signed_for = walk.choice(&spec, "signedFor", &[("repository", ())]);
+    let authorities = authority::read(walk, &spec, asked, file);
+    let names: Vec<_> = authorities.iter().map(|(name, _)| &**name).collect();
+    let attestations = attestations(walk, &spec, level, &names);
+    let requirement = requirement(walk, &spec, level, asked, &names, &attestations);
     let known_good_for = outage(walk, &spec);
     Some(Spec {
         name: name?,
@@ -158,10 +163,13 @@ fn document(walk: &mut Walk<'_>, value: &Value, file: &dyn Fn(&str) -> String) -
         tags: Tags::Deny,
         authorities: authorities
             .into_iter()
-            .map(|(name, source)| Some((name, source?)))
+            .map(|(_, authority)| authority)
             .collect::<Option<_>>()?,
         requirement,
         attestations,
+        multi_arch: multi_arch.unwrap_or_default(),
+        signed_for_repository: signed_for.is_some(),
+        old_bundles: asked.old_bundles,
         known_good_for,
     })
 }
@@ -210,10 +218,10 @@ pub(super) fn is_dns_label(text: &str) -> bool {
 fn matcher(walk: &mut Walk<'_>, value: &Value) -> Option<Matcher> {
     const NOTHING: &str = "an empty list matches nothing; remove it to match everything";
     let object = walk.object("spec.match", value, &["images", "channels", "namespaces"])?;
-    let images = strings(walk, &object, "images", NOTHING, |text| {
+    let images = walk.strings(&object, "images", NOTHING, |text| {
         ImagePattern::parse(text).map_err(|error| error.to_string())
     });
-    let channels = strings(walk, &object, "channels", NOTHING, |text| {
+    let channels = walk.strings(&object, "channels", NOTHING, |text| {
         if is_dns_label(text) {
             Ok(Arc::from(text))
         } else {
@@ -230,7 +238,7 @@ fn matcher(walk: &mut Walk<'_>, value: &Value) -> Option<Matcher> {
                     "names no namespace; write `names`, or remove it to match every namespace",
                 );
             }
-            namespaces = strings(walk, &object, "names", NOTHING, |text| {
+            namespaces = walk.strings(&object, "names", NOTHING, |text| {
                 NamePattern::parse(text).map_err(|error| error.to_string())
             });
         }
@@ -250,160 +258,15 @@ fn matcher(walk: &mut Walk<'_>, value: &Value) -> Option<Matcher> {
     })
 }
 
-fn strings<T>(
-    walk: &mut Walk<'_>,
-    object: &Object<'_>,
-    field: &str,
-    if_empty: &str,
-    read: impl Fn(&str) -> Result<T, String>,
-) -> Vec<T> {
-    let mut all = Vec::new();
-    for (index, item) in walk
-        .list(object, field, if_empty)
-        .into_iter()
-        .flatten()
-        .enumerate()
-    {
-        let path = format!("{}[{index}]", object.path_of(field));
-        match item.as_str() {
-            None => walk.complain(path, format!("must be a string, not {}", kind_of(item))),
-            Some(text) => match read(text) {
-                Ok(value) => all.push(value),
-                Err(message) => walk.complain(path, message),
-            },
-        }
-    }
-    all
-}
-
-/// The authorities in order; `None` for one whose key cannot be read, so that
-/// its name is still known to `require`.
-fn authorities(
-    walk: &mut Walk<'_>,
-    spec: &Object<'_>,
-    file: &dyn Fn(&str) -> String,
-) -> Vec<(Arc<str>, Option<KeySource>)> {
-    const KNOWN: &[&str] = &["name", "key"];
-    let why = "is empty; remove it, or name whom you trust";
-    let mut all: Vec<(Arc<str>, Option<KeySource>)> = Vec::new();
-    let items = walk.list(spec, "authorities", why).unwrap_or_default();
-    if items.len() > MAX_AUTHORITIES {
-        walk.complain(
-            "spec.authorities",
-            format!("at most {MAX_AUTHORITIES} authorities; split the policy"),
-        );
-        return all;
-    }
-    for (index, item) in items.iter().enumerate() {
-        let path = format!("spec.authorities[{index}]");
-        let Some(object) = walk.object(&path, item, KNOWN) else {
-            continue;
-        };
-        let source = key(walk, &object, file);
-        if object.get("name").is_none() {
-            walk.complain(object.path_of("name"), "is missing");
-        }
-        let Some(name) = walk.string(&object, "name") else {
-            continue;
-        };
-        if !is_dns_label(name) {
-            walk.complain(
-                object.path_of("name"),
-                "must be lower-case letters, digits and hyphens, at most 63",
-            );
-        }
-        if let Some(KeySource::Inline(_)) = &source
-            && let Some((other, _)) = all.iter().find(|(_, known)| *known == source)
-        {
-            // One key under two names looks like two people. For files and
-            // variables that is known only when they are read.
-            walk.complain(
-                object.path_of("key"),
-                format!("is the key of authority `{other}` too; name each key once"),
-            );
-        }
-        if all.iter().any(|(other, _)| **other == *name) {
-            walk.complain(object.path_of("name"), format!("duplicate name `{name}`"));
-            continue;
-        }
-        all.push((name.into(), source));
-    }
-    all
-}
-
-fn key(
-    walk: &mut Walk<'_>,
-    authority: &Object<'_>,
-    file: &dyn Fn(&str) -> String,
-) -> Option<KeySource> {
-    let Some(value) = authority.get("key") else {
-        if !authority.has("keyless") && !authority.has("certificate") {
-            walk.complain(authority.path_of("key"), "is missing");
-        }
-        return None;
-    };
-    let path = authority.path_of("key");
-    let key = walk.object(&path, value, &["pem", "file", "env"])?;
-    let written: Vec<_> = ["pem", "file", "env"]
-        .into_iter()
-        .filter(|field| key.has(field))
-        .collect();
-    match written[..] {
-        ["pem"] => match PublicKey::from_pem(walk.string(&key, "pem")?) {
-            Ok(public) => Some(KeySource::Inline(Arc::new(AuthorityMaterial::key(public)))),
-            Err(error) => {
-                walk.complain(key.path_of("pem"), error.to_string());
-                None
-            }
-        },
-        ["file"] => {
-            let path = walk.string(&key, "file")?;
-            // Every message about the file names it, so that a key pasted here
-            // would be in all of them, and it may be the private one.
-            if path.contains("-----BEGIN") || path.chars().any(char::is_control) {
-                walk.complain(
-                    key.path_of("file"),
-                    "must be the path of a file; a key itself is written under `pem`",
-                );
-                return None;
-            }
-            Some(KeySource::Ref(MaterialRef::File(file(path))))
-        }
-        ["env"] => {
-            let name = walk.string(&key, "env")?;
-            let word = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
-            if !name.bytes().all(word) || name.as_bytes()[0].is_ascii_digit() {
-                walk.complain(
-                    key.path_of("env"),
-                    "must be the name of an environment variable: letters, digits, underscores",
-                );
-                return None;
-            }
-            Some(KeySource::Ref(MaterialRef::Env(name.to_owned())))
-        }
-        [] => {
-            if !key.has("secretRef") && !key.has("configMapRef") {
-                walk.complain(path, "names no key; write one of pem, file, env");
-            }
-            None
-        }
-        _ => {
-            walk.complain(path, format!("write only one of {}", written.join(", ")));
-            None
-        }
-    }
-}
-
 /// The attestations that level `attested` demands. Under a lower level they
 /// would look like a demand and be none.
 fn attestations(
     walk: &mut Walk<'_>,
     spec: &Object<'_>,
     level: Option<Level>,
-    authorities: &[(Arc<str>, Option<KeySource>)],
+    names: &[&str],
 ) -> Vec<AttestationRequirement> {
-    let names: Vec<&str> = authorities.iter().map(|(name, _)| &**name).collect();
-    let read = condition::read(walk, spec, &names);
+    let read = condition::read(walk, spec, names);
     let path = spec.path_of("attestations");
     match level {
         Some(Level::Attested) if !spec.has("attestations") => walk.complain(
@@ -423,19 +286,31 @@ fn requirement(
     walk: &mut Walk<'_>,
     spec: &Object<'_>,
     level: Option<Level>,
-    authorities: &[(Arc<str>, Option<KeySource>)],
+    asked: Asked,
+    names: &[&str],
     attestations: &[AttestationRequirement],
 ) -> Option<Requirement> {
     let listed = spec.get("authorities").is_some();
     match level? {
         Level::Unverified => {
-            for field in ["authorities", "require"] {
-                if spec.has(field) {
-                    walk.complain(
-                        spec.path_of(field),
-                        "level `unverified` checks no signature; remove this or the level",
-                    );
-                }
+            let fields = [
+                ("authorities", spec.has("authorities")),
+                ("require", spec.has("require")),
+                ("multiArch", spec.has("multiArch")),
+                ("signedFor", spec.has("signedFor")),
+                ("insecureOldBundles", spec.has("insecureOldBundles")),
+                ("transparencyLog", asked.log == Some(Written::Required)),
+                ("timestamps", asked.timestamps == Some(Written::Required)),
+                (
+                    "certificateTransparency",
+                    asked.sct == Some(Written::Required),
+                ),
+            ];
+            for (field, _) in fields.into_iter().filter(|(_, written)| *written) {
+                walk.complain(
+                    spec.path_of(field),
+                    "level `unverified` checks no signature; remove this or the level",
+                );
             }
             None
         }
@@ -447,20 +322,17 @@ fn requirement(
             );
             None
         }
-        Level::Verified | Level::Attested => {
-            let names: Vec<&str> = authorities.iter().map(|(name, _)| &**name).collect();
-            match spec.get("require") {
-                Some(value) => {
-                    let attests = |at: usize| attestations.iter().any(|a| a.by.contains(&at));
-                    require::read(walk, value, &names, &attests)
-                }
-                None if spec.has("require") => {
-                    walk.complain("spec.require", "is null; remove it to accept any authority");
-                    None
-                }
-                None => Some(require::any_of_all(names.len())),
+        Level::Verified | Level::Attested => match spec.get("require") {
+            Some(value) => {
+                let attests = |at: usize| attestations.iter().any(|a| a.by.contains(&at));
+                require::read(walk, value, names, &attests)
             }
-        }
+            None if spec.has("require") => {
+                walk.complain("spec.require", "is null; remove it to accept any authority");
+                None
+            }
+            None => Some(require::any_of_all(names.len())),
+        },
     }
 }
 

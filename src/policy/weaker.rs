@@ -5,10 +5,12 @@
 //! or channel, where only the broad one looks.
 
 use std::fmt;
+use std::sync::Arc;
 
 use super::require::ways;
 use super::select::Matcher;
-use super::{MaterialId, Policy, PolicySet};
+use super::{Authority, MultiArch, Policy, PolicySet};
+use crate::trust::{AuthorityMaterial, Demand, Demands, OldBundles, Signers, TrustRoot};
 use crate::verdict::{Enforcement, PolicyName};
 
 /// A pair of policies of which the broader asks for less.
@@ -36,8 +38,14 @@ pub enum Less {
         /// The other.
         narrow: usize,
     },
-    /// It accepts whom the other accepts, and others.
+    /// It accepts whom the other accepts, and others, or the same with less
+    /// beside their signatures.
     Authorities,
+    /// It lets signatures count that name no repository, or another one.
+    AnyRepository,
+    /// A signature of the index is enough, where the other asks for those of
+    /// its entries.
+    IndexOnly,
 }
 
 impl fmt::Display for Weaker {
@@ -61,7 +69,16 @@ impl fmt::Display for Weaker {
                 f,
                 "is satisfied by {fewer} of the {more} signers of {narrow}"
             )?,
-            Less::Authorities => write!(f, "accepts more authorities than {narrow}")?,
+            Less::Authorities => write!(f, "accepts more signers than {narrow}")?,
+            Less::AnyRepository => write!(
+                f,
+                "accepts signatures for any repository, where {narrow} asks for signatures that \
+                 name theirs"
+            )?,
+            Less::IndexOnly => write!(
+                f,
+                "asks for a signature of an image index only, where {narrow} asks for its entries"
+            )?,
         }
         write!(
             f,
@@ -86,7 +103,7 @@ impl PolicySet {
                     && counts(strong)
                     && covers(broad, narrow)
                     && !covers(narrow, broad)
-                    && let Some(less) = less(weak, strong)
+                    && let Some(less) = less(weak, strong, self)
                 {
                     found.push(Weaker {
                         broad: weak.name.clone(),
@@ -123,7 +140,7 @@ fn covers(broad: &Matcher, narrow: &Matcher) -> bool {
         })
 }
 
-fn less(weak: &Policy, strong: &Policy) -> Option<Less> {
+fn less(weak: &Policy, strong: &Policy, set: &PolicySet) -> Option<Less> {
     if weak.enforcement == Enforcement::Warn && strong.enforcement == Enforcement::Enforce {
         return Some(Less::Warns);
     }
@@ -140,10 +157,24 @@ fn less(weak: &Policy, strong: &Policy) -> Option<Less> {
             narrow: strong_signers,
         });
     }
-    let (weak_accepts, strong_accepts) = (accepted(weak)?, accepted(strong)?);
-    let more = weak_accepts.len() > strong_accepts.len()
-        && strong_accepts.iter().all(|id| weak_accepts.contains(id));
-    (more && weak_signers == strong_signers).then_some(Less::Authorities)
+    if weak_signers > strong_signers {
+        return None;
+    }
+    let (weak_accepts, strong_accepts) = (accepted(weak, set)?, accepted(strong, set)?);
+    let covered = |some: &[Accepted<'_>], by: &[Accepted<'_>]| {
+        some.iter().all(|one| by.iter().any(|by| by.covers(one)))
+    };
+    if !covered(&strong_accepts, &weak_accepts) {
+        return None;
+    }
+    if !covered(&weak_accepts, &strong_accepts) {
+        return Some(Less::Authorities);
+    }
+    if strong.signed_for_repository && !weak.signed_for_repository {
+        return Some(Less::AnyRepository);
+    }
+    let index_only = strong.multi_arch != MultiArch::Index && weak.multi_arch == MultiArch::Index;
+    index_only.then_some(Less::IndexOnly)
 }
 
 /// How many signers satisfy a policy; `None` if it asks for no signature.
@@ -154,8 +185,64 @@ fn signers(policy: &Policy) -> Option<usize> {
         .min()
 }
 
+/// Whom an authority accepts.
+struct Accepted<'s> {
+    authority: &'s Authority,
+    material: &'s AuthorityMaterial,
+}
+
 /// Whom a policy accepts, where all of that could be read.
-fn accepted(policy: &Policy) -> Option<Vec<MaterialId>> {
-    let materials = policy.authorities.iter().map(|a| a.material.clone().ok());
-    materials.collect()
+fn accepted<'s>(policy: &'s Policy, set: &'s PolicySet) -> Option<Vec<Accepted<'s>>> {
+    let authorities = policy.authorities.iter();
+    let accepted = authorities.map(|authority| {
+        let id = authority.material.as_ref().ok()?;
+        Some(Accepted {
+            authority,
+            material: set.material(*id),
+        })
+    });
+    accepted.collect()
+}
+
+impl Accepted<'_> {
+    /// Whether every signature that counts for `other` counts for this. Says no
+    /// where that cannot be told.
+    fn covers(&self, other: &Self) -> bool {
+        let signers = match (self.material.signers(), other.material.signers()) {
+            (Signers::Keys(all), Signers::Keys(other)) => other.iter().all(|k| all.contains(k)),
+            (Signers::Keyless, Signers::Keyless) => true,
+            (Signers::Certificates(all), Signers::Certificates(other)) => {
+                all.digest() == other.digest()
+            }
+            _ => false,
+        };
+        let identity = match (&self.authority.identity, &other.authority.identity) {
+            (None, None) => true,
+            (Some(rule), Some(other)) => rule.covers(other),
+            (None, Some(_)) | (Some(_), None) => false,
+        };
+        let known = |root: &Arc<TrustRoot>| {
+            let mut roots = self.material.roots().iter();
+            roots.any(|mine| mine.digest() == root.digest())
+        };
+        let (mine, others) = (self.material.demands(), other.material.demands());
+        // With nothing demanded, no root of the other is looked at.
+        let roots = mine == Demands::NONE || other.material.roots().iter().all(known);
+        let dates = self.authority.validity;
+        let within = dates.intersect(&other.authority.validity) == Some(other.authority.validity);
+        signers && identity && roots && within && demands_no_more(mine, others)
+    }
+}
+
+/// Whether what satisfies `other` satisfies `mine`.
+fn demands_no_more(mine: Demands, other: Demands) -> bool {
+    let no_more = |mine: Demand, other: Demand| match (mine, other) {
+        (Demand::Ignored, _) | (_, Demand::Required) => true,
+        (Demand::Checked, other) => other == Demand::Checked,
+        (Demand::Required, _) => false,
+    };
+    no_more(mine.log, other.log)
+        && no_more(mine.timestamps, other.timestamps)
+        && no_more(mine.sct, other.sct)
+        && (mine.old_bundles == OldBundles::Accepted || other.old_bundles == OldBundles::Refused)
 }

@@ -31,8 +31,8 @@ enum Named {
 pub enum ConfiguredError {
     /// Not a name.
     #[error(
-        "{0:?} is no name for a trust root; write 1 to 63 lower-case letters, digits, dots or \
-         dashes that begin and end with a letter or digit"
+        "{0:?} is no name for a trust root; write 1 to 63 lower-case letters, digits or \
+         hyphens that begin and end with a letter or digit"
     )]
     Name(String),
     /// There is one of this name.
@@ -53,7 +53,7 @@ impl Configured {
     /// Whether `name` can be the name of a trust root.
     pub fn is_name(name: &str) -> bool {
         let end = |b: Option<&u8>| b.is_some_and(u8::is_ascii_alphanumeric);
-        let inside = |b: &u8| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-');
+        let inside = |b: &u8| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-');
         let bytes = name.as_bytes();
         bytes.len() <= 63 && bytes.iter().all(inside) && end(bytes.first()) && end(bytes.last())
     }
@@ -88,9 +88,15 @@ impl Configured {
     ///
     /// As of [`Configured::with_path`].
     pub fn with_argument(self, argument: &str) -> Result<Self, ConfiguredError> {
+        let (name, path) = Self::split(argument);
+        self.with_path(name, path)
+    }
+
+    /// Name and path of an argument of the form `[NAME=]PATH`.
+    pub fn split(argument: &str) -> (&str, &str) {
         match argument.split_once('=') {
-            Some((name, path)) if !name.contains('/') => self.with_path(name, path),
-            _ => self.with_path(PUBLIC_GOOD, argument),
+            Some((name, path)) if !name.contains('/') => (name, path),
+            _ => (PUBLIC_GOOD, argument),
         }
     }
 

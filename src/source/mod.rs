@@ -10,10 +10,12 @@
 
 mod error;
 pub mod layout;
+mod mirrors;
 #[cfg(feature = "client")]
 pub mod registry;
 
 pub use error::SourceError;
+pub use mirrors::{Mirror, MirrorError, Mirrors, NoOrigin, PrefixError, RepositoryPrefix};
 
 use std::fmt;
 use std::future::Future;
@@ -147,6 +149,19 @@ pub trait Source: Send + Sync + 'static {
         limit: usize,
         deadline: Instant,
     ) -> impl Future<Output = Result<Referrers, SourceError>> + Send;
+
+    /// Whether the repository can be seen with these credentials, whatever is in
+    /// it.
+    ///
+    /// # Errors
+    ///
+    /// [`SourceError::NotFound`] if not, and if there is no such repository; else
+    /// an obstacle.
+    fn probe_repository(
+        &self,
+        repository: &Repository,
+        deadline: Instant,
+    ) -> impl Future<Output = Result<(), SourceError>> + Send;
 
     /// Whether the image's own manifest can be seen with these credentials.
     ///

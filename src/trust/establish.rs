@@ -143,6 +143,7 @@ fn message_signature(
     };
     let signed = Signed {
         signature: &message.signature,
+        stamped: &message.signature,
         payload,
         material: &bundle.material,
         bundle: Some(bundle.version),
@@ -174,6 +175,7 @@ fn simple_signing(
 ) -> Established {
     let signed = Signed {
         signature: &signing.signature,
+        stamped: &signing.signature,
         payload: Payload::Bytes(signing.signed_bytes.bytes()),
         material: &signing.material,
         bundle: None,
@@ -218,6 +220,7 @@ fn attestation(
     let (statement, signature) = envelope(&attestation.content)?;
     let signed = Signed {
         signature,
+        stamped: attestation.envelope.bytes(),
         payload: Payload::Dsse(&attestation.content),
         material: &attestation.material,
         bundle: None,
@@ -279,6 +282,7 @@ const fn bundle_signed<'a>(
 ) -> Signed<'a> {
     Signed {
         signature,
+        stamped: signature,
         payload: Payload::Dsse(content),
         material: &bundle.material,
         bundle: Some(bundle.version),

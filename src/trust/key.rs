@@ -246,6 +246,11 @@ impl PublicKey {
         matches!(self.verifiers[..], [(Scheme::Ed25519, _)])
     }
 
+    /// The schemes of this key, in the order in which they are tried.
+    pub(super) fn schemes(&self) -> impl Iterator<Item = Scheme> {
+        self.verifiers.iter().map(|(scheme, _)| *scheme)
+    }
+
     /// Tries the schemes of this key in order and returns the first under which
     /// `signature` is a signature of `message`.
     pub fn verify(&self, message: &[u8], signature: &[u8]) -> Option<Scheme> {

@@ -129,7 +129,7 @@ fn support(
             ));
         }
         Demand::Required | Demand::Checked => {
-            timestamp::verify(&signed.material.timestamps, signed.signature, usable(root)?)?
+            timestamp::verify(&signed.material.timestamps, signed.stamped, usable(root)?)?
         }
     };
     Ok(Support { log, timestamps })
@@ -155,6 +155,9 @@ fn by_certificate(
         ));
     };
     let above = signed.material.signer.above();
+    if signed.bundle.is_some() {
+        certificate::without_anchors(above)?;
+    }
     let signer = SignerKey::Certificate(&leaf);
     in_one_of(material, |root| {
         let vouching = match own {

@@ -77,7 +77,7 @@ kinds! {
     LogEntryMissing = "log-entry-missing",
     /// Of a kind or version that is not read, such as `dsse` 0.0.2.
     LogEntryUnsupported = "log-entry-unsupported",
-    /// It cannot be read.
+    /// It cannot be read, or came twice.
     LogEntryMalformed = "log-entry-malformed",
     /// Of a log that no root of the authority names, or names for another time.
     LogUnknown = "log-unknown",

@@ -12,6 +12,10 @@ use crate::oci::{Algorithm, Digest};
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Signed<'a> {
     pub(super) signature: &'a [u8],
+    /// What timestamps are over: the signature, but in the legacy layout of
+    /// attestations the envelope as it is written, which holds the signature
+    /// (cosign, `attest` and `VerifyRFC3161Timestamp`).
+    pub(super) stamped: &'a [u8],
     pub(super) payload: Payload<'a>,
     pub(super) material: &'a VerificationMaterial,
     /// The version of the bundle; `None` in the legacy layouts.

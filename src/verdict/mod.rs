@@ -85,6 +85,21 @@ impl Verdict {
         outcomes: Vec<Outcome>,
         no_match: NoMatch,
     ) -> Self {
+        Self::concluded(Some(reference), pinned, outcomes, no_match)
+    }
+
+    /// Concludes about a file that is not an image: denied unless every policy
+    /// that is evaluated is satisfied, and there is one.
+    pub fn conclude_blob(outcomes: Vec<Outcome>) -> Self {
+        Self::concluded(None, None, outcomes, NoMatch::Deny)
+    }
+
+    fn concluded(
+        reference: Option<Reference>,
+        pinned: Option<PinnedReference>,
+        outcomes: Vec<Outcome>,
+        no_match: NoMatch,
+    ) -> Self {
         let evaluated = outcomes
             .iter()
             .any(|outcome| outcome.enforcement != Enforcement::Off);
@@ -98,7 +113,7 @@ impl Verdict {
         }
         let deny = refused || (!evaluated && no_match == NoMatch::Deny);
         Self {
-            reference: Some(reference),
+            reference,
             pinned,
             // The only place where anything is allowed.
             decision: if deny {

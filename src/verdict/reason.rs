@@ -57,6 +57,14 @@ codes! {
     AttestationMissing = "attestation-missing",
     /// A statement that the policy demands does not say what is demanded.
     AttestationConditionFailed = "attestation-condition-failed",
+    /// An entry of the image index does not meet what the policy demands.
+    ChildNotSigned = "child-not-signed",
+    /// Every entry of the image index is signed, and not by the same signers.
+    ChildSignersDiffer = "child-signers-differ",
+    /// The policy accepts only a single image, and this is an index.
+    IndexNotAccepted = "index-not-accepted",
+    /// The image index has no entries.
+    IndexEmpty = "index-empty",
     /// The material of an authority cannot be read.
     KeyUnavailable = "key-unavailable",
     /// A trust root of an authority cannot be had.

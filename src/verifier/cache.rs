@@ -9,9 +9,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use quick_cache::sync::{Cache, DefaultLifecycle};
-use quick_cache::{Equivalent, UnitWeighter, Weighter};
+use quick_cache::{Equivalent, OptionsBuilder, UnitWeighter, Weighter};
 
 use super::Limits;
+use super::tree::Tree;
+use super::whereabouts::TagPrefix;
+use crate::evidence::format::MAX_BUNDLE_BYTES;
 use crate::evidence::{Location, LocationEvidence};
 use crate::oci::{Digest, PinnedReference};
 use crate::source::Scope;
@@ -22,8 +25,11 @@ type Hasher = foldhash::fast::RandomState;
 /// What is asked of a source about an image, with which credentials.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct EvidenceKey {
+    /// The image, in the repository that is asked.
     pub image: PinnedReference,
     pub scope: Scope,
+    /// What the tags of the legacy layout begin with.
+    pub prefix: TagPrefix,
     pub question: Question,
 }
 
@@ -32,6 +38,7 @@ pub(super) struct EvidenceKey {
 pub(super) struct EvidenceQuery<'a> {
     pub image: &'a PinnedReference,
     pub scope: &'a Scope,
+    pub prefix: &'a TagPrefix,
     pub question: Question,
 }
 
@@ -40,6 +47,7 @@ impl EvidenceKey {
         EvidenceQuery {
             image: &self.image,
             scope: &self.scope,
+            prefix: &self.prefix,
             question: self.question,
         }
     }
@@ -58,6 +66,26 @@ pub(super) enum Question {
     Attached(Location),
     /// Can the image itself be seen? Answered by no gap or by one.
     Visible,
+    /// Can the repository be seen, whatever is in it? Answered in the same way.
+    Listed,
+}
+
+impl Question {
+    /// The location that the answer is filed under.
+    pub(super) const fn location(self) -> Location {
+        match self {
+            Self::Attached(location) => location,
+            Self::Visible | Self::Listed => Location::Referrers,
+        }
+    }
+}
+
+/// A manifest that is to be read with all that are below it, with which
+/// credentials.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct TreeKey {
+    pub image: PinnedReference,
+    pub scope: Scope,
 }
 
 /// Evidence that was looked at completely, and when.
@@ -104,28 +132,18 @@ pub(super) struct Caches {
     evidence: Cache<EvidenceKey, Arc<Kept>, Weigh, Hasher>,
     absences: Cache<EvidenceKey, Instant, UnitWeighter, Hasher>,
     facts: Cache<FactKey, Arc<Established>, WeighFacts, Hasher>,
+    trees: Cache<TreeKey, Arc<Tree>, WeighTrees, Hasher>,
     absence_lifetime: Duration,
 }
 
 impl Caches {
     pub(super) fn new(limits: &Limits) -> Self {
         Self {
-            evidence: Cache::with(
-                // Estimated, to size tables: evidence of one signature.
-                usize::try_from(limits.evidence_bytes / 4096).unwrap_or(usize::MAX),
-                limits.evidence_bytes,
-                Weigh,
-                Hasher::default(),
-                DefaultLifecycle::default(),
-            ),
+            // The table is sized for evidence of one signature each.
+            evidence: weighed(limits.evidence_bytes, 4096, limits.document_bytes, Weigh),
             absences: counted(limits.absences),
-            facts: Cache::with(
-                usize::try_from(limits.facts_bytes / FACT_BYTES).unwrap_or(usize::MAX),
-                limits.facts_bytes,
-                WeighFacts,
-                Hasher::default(),
-                DefaultLifecycle::default(),
-            ),
+            facts: weighed(limits.facts_bytes, FACT_BYTES, MAX_BUNDLE_BYTES, WeighFacts),
+            trees: weighed(limits.tree_bytes, 1024, 64 * 1024, WeighTrees),
             absence_lifetime: limits.absence_lifetime,
         }
     }
@@ -166,6 +184,16 @@ impl Caches {
         }
     }
 
+    /// What the manifest of `key` is. Follows from its digest, so that it holds
+    /// for as long as it is kept.
+    pub(super) fn tree(&self, key: &TreeKey) -> Option<Arc<Tree>> {
+        self.trees.get(key)
+    }
+
+    pub(super) fn keep_tree(&self, key: TreeKey, tree: Arc<Tree>) {
+        self.trees.insert(key, tree);
+    }
+
     /// What `document` is worth, if that is in memory.
     pub(super) fn remembered(
         &self,
@@ -204,6 +232,32 @@ impl Caches {
     }
 }
 
+/// A cache of at most `bytes`, usually in entries of `usual` bytes and never of
+/// more than about `largest`.
+fn weighed<K, V, W>(bytes: u64, usual: u64, largest: u64, weigh: W) -> Cache<K, V, W, Hasher>
+where
+    K: Eq + std::hash::Hash,
+    V: Clone,
+    W: Weighter<K, V> + Clone,
+{
+    let options = OptionsBuilder::new()
+        // What is heavier than a shard is not kept at all, and the usual number
+        // of shards follows from that of the processors: an image with a large
+        // SBOM would be known on a small machine and cold for ever on a large
+        // one.
+        .shards(usize::try_from(bytes / (largest * 2)).map_or(1, |shards| shards.clamp(1, 16)))
+        .estimated_items_capacity(usize::try_from(bytes / usual).unwrap_or(usize::MAX))
+        .weight_capacity(bytes)
+        .build()
+        .expect("items and weight are given");
+    Cache::with_options(
+        options,
+        weigh,
+        Hasher::default(),
+        DefaultLifecycle::default(),
+    )
+}
+
 /// A cache of at most `entries`.
 fn counted<K: Eq + std::hash::Hash, V: Clone>(entries: u64) -> Cache<K, V, UnitWeighter, Hasher> {
     Cache::with(
@@ -230,6 +284,16 @@ impl Weighter<FactKey, Arc<Established>> for WeighFacts {
             Err(rejection) => rejection.detail.len(),
         };
         FACT_BYTES + words as u64
+    }
+}
+
+/// An estimate of the bytes that a tree of manifests occupies.
+#[derive(Debug, Clone, Copy)]
+struct WeighTrees;
+
+impl Weighter<TreeKey, Arc<Tree>> for WeighTrees {
+    fn weight(&self, _key: &TreeKey, tree: &Arc<Tree>) -> u64 {
+        tree.weight() as u64
     }
 }
 

@@ -10,21 +10,27 @@ use std::time::Instant;
 use futures_util::stream::{self, StreamExt as _};
 
 use super::Limits;
-use super::cache::Question;
+use super::cache::{EvidenceKey, Question};
 use super::memory::{Account, Full};
+use super::whereabouts::TagPrefix;
 use crate::evidence::format::{
-    MAX_BUNDLE_BYTES, MAX_PAYLOAD_BYTES, bundle_layers, classify, simple_signing_layers,
+    MAX_BUNDLE_BYTES, MAX_PAYLOAD_BYTES, attestation_layers, bundle_layers, classify,
+    simple_signing_layers,
 };
 use crate::evidence::{
-    Class, Document, Layers, Location, LocationEvidence, Obstacle, ObstacleKind, SimpleSigningLayer,
+    AttestationLayer, Class, Document, Layers, Location, LocationEvidence, Obstacle, ObstacleKind,
+    SimpleSigningLayer,
 };
-use crate::oci::{Content, Descriptor, Manifest, PinnedReference, Repository, Tag};
+use crate::oci::{
+    Content, Descriptor, Digest, ImageManifest, Manifest, PinnedReference, Repository, Tag,
+};
 use crate::source::{Referrers, ReferrersVia, Source, SourceError};
 
 /// Everything a reading function needs to know.
 struct Look<'a, S> {
     source: &'a S,
     image: &'a PinnedReference,
+    prefix: &'a TagPrefix,
     limits: &'a Limits,
     account: &'a Account,
     deadline: Instant,
@@ -40,32 +46,28 @@ struct Found {
 /// Answers one question about one image.
 pub(super) async fn look(
     source: &impl Source,
-    image: &PinnedReference,
-    question: Question,
+    key: &EvidenceKey,
     limits: &Limits,
     account: &Account,
     deadline: Instant,
 ) -> LocationEvidence {
     let look = Look {
         source,
-        image,
+        image: &key.image,
+        prefix: &key.prefix,
         limits,
         account,
         deadline,
     };
-    let (location, found) = match question {
-        Question::Attached(Location::Referrers) => (Location::Referrers, look.referrers().await),
-        Question::Attached(Location::SignatureTag) => {
-            (Location::SignatureTag, look.signature_tag().await)
-        }
-        // Nothing asks for it yet.
-        Question::Attached(Location::AttestationTag) => {
-            (Location::AttestationTag, Found::default())
-        }
-        Question::Visible => (Location::Referrers, look.visible().await),
+    let found = match key.question {
+        Question::Attached(Location::Referrers) => look.referrers().await,
+        Question::Attached(Location::SignatureTag) => look.signature_tag().await,
+        Question::Attached(Location::AttestationTag) => look.attestation_tag().await,
+        Question::Visible => look.visible().await,
+        Question::Listed => look.listed_at_all().await,
     };
     LocationEvidence {
-        location,
+        location: key.question.location(),
         documents: found.documents,
         gaps: found.gaps,
     }
@@ -176,29 +178,53 @@ impl<S: Source> Look<'_, S> {
     }
 
     async fn signature_tag(&self) -> Found {
+        let (digest, image) = match self.tagged("sig").await {
+            Ok(tagged) => tagged,
+            Err(found) => return found,
+        };
+        self.layers(simple_signing_layers(digest, &image), |content, layer| {
+            Document::simple_signing(digest, content, layer)
+        })
+        .await
+    }
+
+    async fn attestation_tag(&self) -> Found {
+        let (digest, image) = match self.tagged("att").await {
+            Ok(tagged) => tagged,
+            Err(found) => return found,
+        };
+        self.layers(attestation_layers(digest, &image), |content, layer| {
+            Document::attestation(digest, &content, layer)
+        })
+        .await
+    }
+
+    /// The manifest under the tag of cosign's legacy layout with this suffix, or
+    /// what is found in its place.
+    async fn tagged(&self, suffix: &str) -> Result<(Digest, ImageManifest), Found> {
         let repository = self.image.repository();
-        let tag = Tag::cosign(&self.image.digest(), "sig");
+        let tag = self.prefix.tag(&self.image.digest(), suffix);
         let content = match self
             .source
             .manifest_by_tag(repository, &tag, self.deadline)
             .await
         {
             Ok(content) => content,
-            Err(SourceError::NotFound { .. }) => return Found::default(),
-            Err(error) => return Found::blocked(obstacle(&error)),
+            Err(SourceError::NotFound { .. }) => return Err(Found::default()),
+            Err(error) => return Err(Found::blocked(obstacle(&error))),
         };
         let digest = content.digest();
-        let image = match Manifest::parse(&content) {
-            Ok(Manifest::Image(image)) => image,
+        match Manifest::parse(&content) {
+            Ok(Manifest::Image(image)) => Ok((digest, image)),
             Ok(Manifest::Index(_)) => {
-                return Found::document(Document::unsupported(digest, "an image index"));
+                let document = Document::unsupported(digest, "an image index");
+                Err(Found::document(document))
             }
-            Err(error) => return Found::document(Document::malformed(digest, error.to_string())),
-        };
-        self.layers(simple_signing_layers(digest, &image), |content, layer| {
-            Document::simple_signing(digest, content, layer)
-        })
-        .await
+            Err(error) => Err(Found::document(Document::malformed(
+                digest,
+                error.to_string(),
+            ))),
+        }
     }
 
     /// Reads the blobs that the layers of one manifest ask for.
@@ -238,7 +264,7 @@ impl<S: Source> Look<'_, S> {
         if descriptor.size <= limit
             && let Err(full) = self.account.take(descriptor.size)
         {
-            return Found::blocked(self.no_room(full));
+            return Found::blocked(no_room(full, self.image, self.limits));
         }
         match self
             .source
@@ -250,38 +276,28 @@ impl<S: Source> Look<'_, S> {
         }
     }
 
-    fn no_room(&self, full: Full) -> Obstacle {
-        match full {
-            Full::Image => Obstacle::new(
-                ObstacleKind::TooManyDocuments,
-                format!(
-                    "what is attached to {} and could be signatures has more than {} bytes; \
-                     remove some of it",
-                    self.image, self.limits.document_bytes
-                ),
-            ),
-            Full::Now => Obstacle::new(
-                ObstacleKind::Overloaded,
-                format!(
-                    "too much that is attached to images is being read at once, {} included; \
-                     try again",
-                    self.image
-                ),
-            ),
-        }
-    }
-
     /// "Nothing there" counts only where the image itself can be seen with the
     /// same credentials; registries answer 404 for what one may not see.
     async fn visible(&self) -> Found {
         match self.source.probe(self.image, self.deadline).await {
             Ok(()) => Found::default(),
+            Err(error) => Found::blocked(invisible(self.image, &error)),
+        }
+    }
+
+    /// The same for a repository that holds signatures of images that are
+    /// elsewhere.
+    async fn listed_at_all(&self) -> Found {
+        let repository = self.image.repository();
+        let probing = self.source.probe_repository(repository, self.deadline);
+        match probing.await {
+            Ok(()) => Found::default(),
             Err(SourceError::NotFound { .. } | SourceError::Denied { .. }) => {
                 Found::blocked(Obstacle::new(
-                    ObstacleKind::ImageNotVisible,
+                    ObstacleKind::SignaturesNotVisible,
                     format!(
-                        "{} does not exist, or cannot be seen with the credentials in use",
-                        self.image
+                        "{repository}, where signatures are kept, does not exist, or cannot be \
+                         seen with the credentials in use"
                     ),
                 ))
             }
@@ -314,6 +330,14 @@ impl Fetch for SimpleSigningLayer {
     }
 }
 
+impl Fetch for AttestationLayer {
+    const LIMIT: u64 = MAX_BUNDLE_BYTES;
+
+    fn descriptor(&self) -> &Descriptor {
+        &self.descriptor
+    }
+}
+
 impl Found {
     fn document(document: Document) -> Self {
         Self {
@@ -335,9 +359,41 @@ impl Found {
     }
 }
 
+/// Why there is no room for more of what belongs to `image`.
+pub(super) fn no_room(full: Full, image: &PinnedReference, limits: &Limits) -> Obstacle {
+    match full {
+        Full::Image => Obstacle::new(
+            ObstacleKind::TooManyDocuments,
+            format!(
+                "what is attached to {image} and could be signatures has more than {} bytes; \
+                 remove some of it",
+                limits.document_bytes
+            ),
+        ),
+        Full::Now => Obstacle::new(
+            ObstacleKind::Overloaded,
+            format!(
+                "too much that is attached to images is being read at once, {image} included; try \
+                 again"
+            ),
+        ),
+    }
+}
+
+/// An image whose own manifest cannot be had.
+pub(super) fn invisible(image: &PinnedReference, error: &SourceError) -> Obstacle {
+    match error {
+        SourceError::NotFound { .. } | SourceError::Denied { .. } => Obstacle::new(
+            ObstacleKind::ImageNotVisible,
+            format!("{image} does not exist, or cannot be seen with the credentials in use"),
+        ),
+        error => obstacle(error),
+    }
+}
+
 /// Content that a readable document points to must be there; if it is not,
 /// something that we were shown cannot be looked at.
-fn missing_is_an_obstacle(error: &SourceError) -> Obstacle {
+pub(super) fn missing_is_an_obstacle(error: &SourceError) -> Obstacle {
     match error {
         SourceError::NotFound { what } => Obstacle::new(
             ObstacleKind::ContentMissing,

@@ -17,6 +17,15 @@ pub struct Limits {
     pub max_referrers: usize,
     /// Attached manifests that are read for one image, the likeliest first.
     pub max_candidates: usize,
+    /// Manifests of one image index, those of nested indexes included, that are
+    /// read where a policy asks for them. Images for every platform that Go
+    /// knows, each with an attestation, are some 60.
+    pub index_manifests: usize,
+    /// Indexes inside indexes that are read, the outermost counted. Real ones
+    /// have one or two.
+    pub index_depth: usize,
+    /// Entries of one index whose evidence is looked up at once.
+    pub children_at_once: usize,
     /// Requests of one flight that are under way at once.
     pub parallel_requests: usize,
     /// Flights under way for one registry at once; one more is an obstacle.
@@ -36,6 +45,9 @@ pub struct Limits {
     pub evidence_bytes: u64,
     /// Weight of the cache of established facts in bytes: room for some 100,000.
     pub facts_bytes: u64,
+    /// Weight of the cache of what manifests are, in bytes: room for some
+    /// thousand indexes.
+    pub tree_bytes: u64,
     /// Entries of the cache of absences.
     pub absences: u64,
     /// How long an empty location counts as empty. Somebody may be signing.
@@ -54,6 +66,9 @@ impl Default for Limits {
             warning_patience: Duration::from_millis(200),
             max_referrers: 1000,
             max_candidates: 64,
+            index_manifests: 64,
+            index_depth: 4,
+            children_at_once: 16,
             parallel_requests: 32,
             flights_per_registry: 512,
             flights_per_namespace: 256,
@@ -62,6 +77,7 @@ impl Default for Limits {
             document_bytes_at_once: 384 * 1024 * 1024,
             evidence_bytes: 64 * 1024 * 1024,
             facts_bytes: 64 * 1024 * 1024,
+            tree_bytes: 8 * 1024 * 1024,
             absences: 10_000,
             absence_lifetime: Duration::from_secs(5),
             soft_lifetime: Duration::from_secs(10 * 60),

@@ -13,7 +13,9 @@ use arc_swap::ArcSwapOption;
 
 use super::Runtime;
 use super::cache::{EvidenceQuery, Kept, Question};
-use super::{Looked, Request, Verifier, is_satisfied, known_good_for};
+use super::engine::Looked;
+use super::whereabouts::TagPrefix;
+use super::{Request, Verifier, is_satisfied, known_good_for};
 use crate::evidence::{Location, LocationEvidence};
 use crate::oci::{PinnedReference, Reference};
 use crate::policy::{Facts, MaterialId, Pinning, PolicySet, Selection, decide};
@@ -22,16 +24,27 @@ use crate::verdict::{Subject, Verdict};
 
 /// One reference in one place, with what follows from the policies in force.
 ///
-/// Of use only with the policies and the subject that it was made with.
+/// Of use only with the policies and the subject that it was made with, and for
+/// the verifier that made it.
 #[derive(Debug)]
 pub struct Prepared {
     reference: Reference,
-    /// `None` for a tag, about which a registry must be asked each time.
-    pinning: Option<Pinning>,
+    /// What can be looked up in memory. `None` for a tag, about which a registry
+    /// must be asked each time; for what depends on more than one digest; and
+    /// for a name that is none.
+    recallable: Option<Recallable>,
+    facts: ArcSwapOption<Established>,
+}
+
+#[derive(Debug)]
+struct Recallable {
+    pinning: Pinning,
+    /// The image, where evidence of it is asked for.
+    image: PinnedReference,
+    prefix: TagPrefix,
     selection: Selection,
     materials: Vec<MaterialId>,
     known_good_for: Duration,
-    facts: ArcSwapOption<Established>,
 }
 
 /// What certain evidence is worth.
@@ -44,24 +57,6 @@ struct Established {
 }
 
 impl Prepared {
-    /// Works out what can be without looking at anything.
-    pub fn new(reference: Reference, subject: &Subject, policies: &PolicySet) -> Self {
-        let selection = policies.select(reference.repository(), subject);
-        let needs_evidence = selection.is_evaluated() && selection.needs_evidence();
-        Self {
-            pinning: reference.pinned().map(Pinning::Digest),
-            materials: if needs_evidence {
-                selection.materials()
-            } else {
-                Vec::new()
-            },
-            known_good_for: known_good_for(&selection),
-            facts: ArcSwapOption::empty(),
-            reference,
-            selection,
-        }
-    }
-
     /// The reference.
     pub const fn reference(&self) -> &Reference {
         &self.reference
@@ -69,45 +64,87 @@ impl Prepared {
 }
 
 impl<S: Source, R: Runtime> Verifier<S, R> {
+    /// Works out for `reference`, used at `subject`, what can be without looking
+    /// at anything.
+    pub fn prepare(
+        &self,
+        reference: Reference,
+        subject: &Subject,
+        policies: &PolicySet,
+    ) -> Prepared {
+        let recallable = self.recallable(&reference, subject, policies);
+        Prepared {
+            recallable,
+            facts: ArcSwapOption::empty(),
+            reference,
+        }
+    }
+
+    fn recallable(
+        &self,
+        reference: &Reference,
+        subject: &Subject,
+        policies: &PolicySet,
+    ) -> Option<Recallable> {
+        let digest = reference.digest()?;
+        let located = self.inner.whereabouts.of(reference.repository()).ok()?;
+        let selection = policies.select(&located.repository, subject);
+        if selection.asks_for_manifest() {
+            return None;
+        }
+        let needs_evidence = selection.is_evaluated() && selection.needs_evidence();
+        Some(Recallable {
+            pinning: Pinning::Digest(located.repository.pin(digest)),
+            image: located.asked_for(digest),
+            prefix: located.tag_prefix,
+            materials: if needs_evidence {
+                selection.materials()
+            } else {
+                Vec::new()
+            },
+            known_good_for: known_good_for(&selection),
+            selection,
+        })
+    }
+
     /// Judges one image from what is in memory. `None` unless every policy is
     /// satisfied by that: then [`Verifier::verify`] has to look further. The
     /// same goes for evidence that is old enough to be looked at again.
     ///
-    /// `prepared` must have been made with the reference, the subject and the
-    /// policies of `request`; `now` is a reading of [`Verifier::now`].
+    /// `prepared` must have been made by this verifier with the reference, the
+    /// subject and the policies of `request`; `now` is a reading of
+    /// [`Verifier::now`].
     pub fn recall(
         &self,
         request: &Request<'_>,
         prepared: &Prepared,
         now: Instant,
     ) -> Option<Verdict> {
-        let pinning = prepared.pinning.as_ref()?;
+        let known = prepared.recallable.as_ref()?;
         let conclude = |facts: &Facts| {
             let verdict = decide(
                 request.reference,
-                pinning,
-                &prepared.selection,
+                &known.pinning,
+                &known.selection,
                 facts,
                 request.at,
             );
             is_satisfied(&verdict).then_some(verdict)
         };
-        let Pinning::Digest(image) = pinning else {
-            return None;
-        };
-        if prepared.materials.is_empty() {
+        if known.materials.is_empty() {
             return conclude(&Facts::default());
         }
         let inner = &self.inner;
-        let scope = inner.source.scope(image.repository());
-        let mut found: [Option<Arc<Kept>>; Location::SIGNATURES.len()] = Default::default();
-        for (index, location) in Location::SIGNATURES.into_iter().enumerate() {
+        let scope = inner.source.scope(known.image.repository());
+        let mut found: [Option<Arc<Kept>>; Location::ALL.len()] = Default::default();
+        for (index, location) in known.selection.locations().iter().enumerate() {
             let query = EvidenceQuery {
-                image,
+                image: &known.image,
                 scope: &scope,
-                question: Question::Attached(location),
+                prefix: &known.prefix,
+                question: Question::Attached(*location),
             };
-            let Some(kept) = inner.caches.kept(&query, now, prepared.known_good_for) else {
+            let Some(kept) = inner.caches.kept(&query, now, known.known_good_for) else {
                 continue;
             };
             if kept.is_old(now, &inner.limits) {
@@ -116,9 +153,9 @@ impl<S: Source, R: Runtime> Verifier<S, R> {
             found[index] = Some(kept);
             let looked = || found.iter().flatten().map(|kept| &kept.evidence);
             let verdict = match &*prepared.facts.load() {
-                Some(known) if known.is_of(looked()) => conclude(&known.facts),
+                Some(established) if established.is_of(looked()) => conclude(&established.facts),
                 _ => {
-                    let facts = self.remembered(request.policies, prepared, image, looked)?;
+                    let facts = self.remembered(request.policies, known, looked)?;
                     let verdict = conclude(&facts);
                     prepared.facts.store(Some(Arc::new(Established {
                         evidence: looked().map(Arc::downgrade).collect(),
@@ -138,12 +175,11 @@ impl<S: Source, R: Runtime> Verifier<S, R> {
     fn remembered<'l, L: Iterator<Item = &'l Looked>>(
         &self,
         policies: &PolicySet,
-        prepared: &Prepared,
-        image: &PinnedReference,
+        known: &Recallable,
         looked: impl Fn() -> L,
     ) -> Option<Facts> {
         let caches = &self.inner.caches;
-        let subject = image.digest();
+        let subject = known.image.digest();
         let worth = |id: &MaterialId| {
             let fingerprint = policies.material(*id).fingerprint();
             let worth: Option<Vec<_>> = looked()
@@ -152,11 +188,12 @@ impl<S: Source, R: Runtime> Verifier<S, R> {
                 .collect();
             Some((*id, worth?))
         };
-        let established: Option<Vec<_>> = prepared.materials.iter().map(worth).collect();
+        let established: Option<Vec<_>> = known.materials.iter().map(worth).collect();
         Some(Facts {
             established: established?,
             // What has gaps is never kept.
             gaps: Vec::new(),
+            ..Facts::default()
         })
     }
 }

@@ -354,8 +354,10 @@ fn only_the_command_line_and_telemetry_print() {
 }
 
 #[test]
-fn only_the_registry_source_builds_an_http_client() {
-    let home = |file: &SourceFile| file.name.starts_with("source/registry");
+fn only_the_registry_source_and_trust_roots_build_an_http_client() {
+    let home = |file: &SourceFile| {
+        file.name.starts_with("source/registry") || file.name == "roots/tuf/refresher.rs"
+    };
     assert_none(&astray(&sources(), "reqwest", home));
 }
 

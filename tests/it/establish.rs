@@ -10,7 +10,8 @@ use floe::evidence::Document;
 use floe::evidence::format::{bundle_layers, simple_signing_layers};
 use floe::oci::{Algorithm, Content, Descriptor, Digest, ImageManifest, Manifest};
 use floe::trust::{
-    AuthorityMaterial, Established, PublicKey, SignatureLayout, SignerId, establish,
+    AuthorityMaterial, Claim, Established, PublicKey, RejectionKind, SignatureLayout, SignerId,
+    establish,
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -87,9 +88,14 @@ fn judge(attachment: &Attachment, image: &Image, key: &Key) -> Established {
     establish(document, &image.digest, &material(key))
 }
 
+/// What a document is worth where signatures are asked for. An attestation that
+/// was verified is none, and a policy says of it what this says.
 fn code(established: &Established) -> &'static str {
     match established {
-        Ok(_) => "accepted",
+        Ok(verified) => match verified.claim() {
+            Claim::Signature(_) => "accepted",
+            Claim::Attestation(_) => RejectionKind::NotASignature.code(),
+        },
         Err(rejection) => rejection.kind.code(),
     }
 }

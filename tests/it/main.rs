@@ -14,12 +14,16 @@ mod canary;
 #[cfg(feature = "webhook")]
 mod cli;
 #[cfg(feature = "webhook")]
+mod conformance;
 mod documentation;
 mod establish;
 #[cfg(feature = "webhook")]
 mod floods;
 #[cfg(feature = "webhook")]
+mod fuzz;
+#[cfg(feature = "webhook")]
 mod gather;
+mod keyless;
 mod layout;
 #[cfg(feature = "webhook")]
 mod policy;
@@ -33,6 +37,8 @@ mod sigstore_authority;
 mod support;
 #[cfg(feature = "webhook")]
 mod total;
+#[cfg(feature = "webhook")]
+mod trust_roots;
 mod verifier;
 #[cfg(feature = "webhook")]
 mod webhook;

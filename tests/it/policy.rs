@@ -6,10 +6,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use floe::policy::{Compiled, PolicyDocument, Problem, compile, yaml};
-use floe::roots;
-use floe::trust::MaterialRef;
+use floe::roots::{self, Configured};
+use floe::trust::{MaterialRef, Materials, PUBLIC_GOOD};
 use floe::verdict::Subject;
-use rcgen::KeyPair;
+use jiff::Timestamp;
+use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
 
 fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -25,28 +26,47 @@ fn samples() -> Vec<PathBuf> {
     all
 }
 
+fn materials(compiled: &Compiled) -> Materials {
+    roots::read(
+        &compiled.materials(),
+        &Configured::default(),
+        Timestamp::UNIX_EPOCH,
+    )
+}
+
 fn load(path: PathBuf) -> Result<Compiled, Vec<Problem>> {
     let text = fs::read_to_string(&path).expect("a policy");
     compile(&[PolicyDocument { origin: path, text }])
 }
 
-/// A sample with a new key for every file that it names.
+/// A sample with a new key or certificate for every file that it names.
 fn with_keys(sample: &Path) -> (tempfile::TempDir, Compiled) {
     let folder = tempfile::tempdir().expect("a folder");
     let copy = folder.path().join("policy.yaml");
     fs::copy(sample.join("policy.yaml"), &copy).expect("copied");
     let compiled = load(copy).unwrap_or_else(|problems| panic!("{sample:?}: {problems:#?}"));
     for reference in compiled.materials() {
-        let MaterialRef::File(path) = reference else {
-            panic!("{sample:?} reads {reference}");
+        let key = KeyPair::generate().expect("a key");
+        let (path, under, pem) = match reference {
+            MaterialRef::File(path) => (path, "keys", key.public_key_pem()),
+            MaterialRef::CertificatesFile(path) => (path, "roots", authority(&key)),
+            // floe carries it.
+            MaterialRef::Root(name) if name == PUBLIC_GOOD => continue,
+            other => panic!("{sample:?} reads {other}"),
         };
         let path = PathBuf::from(path);
-        assert!(path.starts_with(folder.path().join("keys")), "{path:?}");
+        assert!(path.starts_with(folder.path().join(under)), "{path:?}");
         fs::create_dir_all(path.parent().expect("a folder")).expect("made");
-        let pem = KeyPair::generate().expect("a key").public_key_pem();
         fs::write(path, pem).expect("written");
     }
     (folder, compiled)
+}
+
+/// The certificate of an authority with this key.
+fn authority(key: &KeyPair) -> String {
+    let mut params = CertificateParams::default();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.self_signed(key).expect("a certificate").pem()
 }
 
 #[test]
@@ -57,8 +77,11 @@ fn every_sample_is_explained_and_runs_with_its_keys_beside_it() {
         .collect();
     for name in [
         "channels",
+        "github-workflow",
+        "gitlab-pipeline",
         "image-family",
         "one-key",
+        "own-pki",
         "pin-only",
         "two-of-three",
         "warn-first",
@@ -68,7 +91,7 @@ fn every_sample_is_explained_and_runs_with_its_keys_beside_it() {
     for sample in samples() {
         assert!(sample.join("README.md").is_file(), "{sample:?}");
         let (_folder, compiled) = with_keys(&sample);
-        let set = compiled.bind(&roots::read(&compiled.materials()));
+        let set = compiled.bind(&materials(&compiled));
         for policy in set.policies() {
             assert_eq!(policy.broken, None, "{sample:?}");
             for authority in &policy.authorities {
@@ -82,10 +105,14 @@ fn every_sample_is_explained_and_runs_with_its_keys_beside_it() {
 fn a_sample_without_its_keys_is_unavailable_and_never_ignored() {
     for sample in samples() {
         let compiled = load(sample.join("policy.yaml")).expect("good");
-        let set = compiled.bind(&roots::read(&compiled.materials()));
+        let set = compiled.bind(&materials(&compiled));
         let authorities: Vec<_> = set.policies().flat_map(|p| &p.authorities).collect();
+        let beside = compiled
+            .materials()
+            .iter()
+            .any(|reference| !matches!(reference, MaterialRef::Root(_)));
         assert!(
-            authorities.iter().all(|a| a.material.is_err()),
+            authorities.iter().all(|a| a.material.is_err() == beside),
             "{sample:?}"
         );
     }
@@ -96,7 +123,7 @@ fn a_key_that_two_files_share_breaks_the_policy_that_counts_signers() {
     let (folder, compiled) = with_keys(&repository().join("policies/two-of-three"));
     let keys = folder.path().join("keys");
     fs::copy(keys.join("alice.pub"), keys.join("carol.pub")).expect("copied");
-    let set = compiled.bind(&roots::read(&compiled.materials()));
+    let set = compiled.bind(&materials(&compiled));
     let policy = set.policies().next().expect("one policy");
     let finding = policy.broken.as_ref().expect("broken");
     assert_eq!(finding.code.as_str(), "policy-invalid");
@@ -107,7 +134,7 @@ fn a_key_that_two_files_share_breaks_the_policy_that_counts_signers() {
 #[test]
 fn the_channels_sample_asks_for_more_in_stricter_channels() {
     let (_folder, compiled) = with_keys(&repository().join("policies/channels"));
-    let set = compiled.bind(&roots::read(&compiled.materials()));
+    let set = compiled.bind(&materials(&compiled));
     let image = "registry.example.com/app".parse().expect("legal");
     for (channel, expected) in [
         ("dev", vec!["everywhere"]),

@@ -6,8 +6,11 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::support::authority::{Key, KeyKind, RepositoryContents};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::support::authority::{Image, Key, KeyKind, RepositoryContents};
 use crate::support::floe::{Run, floe, run};
+use crate::support::sigstore::{Ca, Identity, Log, San, Sigstore};
 
 /// One manifest of a sample.
 struct Sample {
@@ -15,13 +18,73 @@ struct Sample {
     text: String,
     code: Option<String>,
     warning: Option<String>,
+    note: Option<String>,
     channel: Option<String>,
 }
 
-/// A policy with the keys and images that its manifests speak of.
+/// A policy with the keys, roots and images that its manifests speak of.
 struct Bench {
     folder: tempfile::TempDir,
     images: BTreeMap<String, String>,
+    keyless: bool,
+}
+
+/// Who vouches for identities: a Sigstore, an authority of one's own, and one
+/// that nobody trusts.
+struct Vouchers {
+    sigstore: Sigstore,
+    own: Ca,
+    stranger: Ca,
+}
+
+impl Vouchers {
+    fn new() -> Self {
+        let at = Timestamp::now() - SignedDuration::from_hours(1);
+        Self {
+            sigstore: Sigstore::new(at),
+            own: Ca::fulcio(KeyKind::P256, at),
+            stranger: Ca::fulcio(KeyKind::P256, at),
+        }
+    }
+
+    /// Signs as `who` says: the run of a workflow, or the holder of a
+    /// certificate.
+    fn sign(&self, contents: &mut RepositoryContents, image: &Image, kind: &str, who: &str) {
+        let words: Vec<_> = who.split(' ').collect();
+        let signing = self.sigstore.sign(image);
+        let signed = match (kind, &words[..]) {
+            ("github" | "gitlab", [repository, workflow, reference, trigger @ ..]) => {
+                let run = if kind == "github" {
+                    Identity::github
+                } else {
+                    Identity::gitlab
+                };
+                let mut identity = run(repository, workflow, reference);
+                for trigger in trigger {
+                    let claims = identity.claims.iter_mut();
+                    for (_, claim) in claims.filter(|(arc, _)| *arc == 20) {
+                        (*trigger).clone_into(claim);
+                    }
+                }
+                signing.identity(identity)
+            }
+            ("certificate" | "foreign-certificate", [address]) => {
+                let ca = if kind == "certificate" {
+                    &self.own
+                } else {
+                    &self.stranger
+                };
+                let until = Timestamp::now() + SignedDuration::from_hours(1);
+                signing
+                    .by(ca)
+                    .identity(Identity::names(vec![San::Email((*address).to_owned())]))
+                    .validity(self.sigstore.at, until)
+                    .log(Log::None)
+            }
+            _ => panic!("{kind}:{who}: unknown placeholder"),
+        };
+        contents.attach(image, &signed.make().attachment());
+    }
 }
 
 fn policies() -> Vec<PathBuf> {
@@ -57,6 +120,7 @@ impl Sample {
         Self {
             code: expectation("code"),
             warning: expectation("warning"),
+            note: expectation("note"),
             channel: expectation("channel"),
             text,
             path,
@@ -81,6 +145,12 @@ impl Bench {
         fs::write(folder.path().join("policy.yaml"), &text).expect("written");
         fs::create_dir(folder.path().join("keys")).expect("a folder");
         let mut keys: BTreeMap<String, Key> = BTreeMap::new();
+        let vouchers = Vouchers::new();
+        let root = vouchers.sigstore.trusted_root().text();
+        fs::write(folder.path().join("trusted_root.json"), root).expect("written");
+        fs::create_dir(folder.path().join("roots")).expect("a folder");
+        let chain = vouchers.own.chain_pem();
+        fs::write(folder.path().join("roots/corp-ca.pem"), chain).expect("written");
         for rest in text.split("keys/").skip(1) {
             let name = rest.split(".pub").next().expect("a name");
             let key = keys
@@ -99,9 +169,15 @@ impl Bench {
             if images.contains_key(placeholder) {
                 continue;
             }
-            let signers = placeholder
-                .strip_prefix("signed-by:")
+            let (kind, signers) = placeholder
+                .split_once(':')
                 .unwrap_or_else(|| panic!("{placeholder}: unknown placeholder"));
+            if kind != "signed-by" {
+                let image = contents.image(&format!("signed-{}", images.len()));
+                vouchers.sign(&mut contents, &image, kind, signers);
+                images.insert(placeholder.to_owned(), image.digest.to_string());
+                continue;
+            }
             let image = contents.image(&signers.replace('+', "-"));
             for (turn, name) in signers.split('+').enumerate() {
                 let key = keys
@@ -117,7 +193,12 @@ impl Bench {
             images.insert(placeholder.to_owned(), image.digest.to_string());
         }
         contents.write_layout(&folder.path().join("layout"));
-        Self { folder, images }
+        let keyless = text.contains("keyless:");
+        Self {
+            folder,
+            images,
+            keyless,
+        }
     }
 
     fn verify(&self, sample: &Sample) -> Run {
@@ -129,6 +210,9 @@ impl Bench {
         let mut command = floe(self.folder.path());
         command.args(["verify", "-f", "-", "--output", "json"]);
         command.args(["--policy", "policy.yaml", "--layout", "layout"]);
+        if self.keyless {
+            command.args(["--trusted-root", "trusted_root.json"]);
+        }
         if let Some(channel) = &sample.channel {
             command.args(["--channel", channel]);
         }
@@ -139,7 +223,7 @@ impl Bench {
 #[test]
 fn every_sample_policy_admits_and_refuses_what_it_promises() {
     let policies = policies();
-    assert!(policies.len() >= 6, "{policies:?}");
+    assert!(policies.len() >= 9, "{policies:?}");
     for policy in policies {
         assert!(policy.join("README.md").is_file(), "{}", policy.display());
         let admits = samples(&policy.join("admits"));
@@ -164,6 +248,9 @@ fn every_sample_policy_admits_and_refuses_what_it_promises() {
             expected.push(code);
             expected.sort();
             assert_eq!(run.codes(), expected, "{path}: {run:?}");
+            if let Some(note) = &sample.note {
+                assert!(run.notes().contains(note), "{path}: {run:?}");
+            }
         }
     }
 }

@@ -6,7 +6,8 @@ use std::sync::{Arc, LazyLock};
 use floe::oci::Digest;
 use jiff::Timestamp;
 
-use crate::support::authority::{Image, Key, KeyKind, RepositoryContents};
+use crate::support::authority::{Attachment, Image, Key, KeyKind, RepositoryContents};
+use crate::support::mutator::keyless::{Good, Who};
 use crate::support::oracle::{self, Demand};
 use crate::support::sigstore::matrix::Case;
 use crate::support::sigstore::{
@@ -160,7 +161,7 @@ fn another_verifier_accepts_every_kind_of_key_that_it_knows() {
 #[test]
 fn another_verifier_accepts_what_the_legacy_layouts_hold() {
     let payload = |signed: &Signed| match signed.attachment() {
-        crate::support::authority::Attachment::Legacy { payload, .. } => payload,
+        Attachment::Legacy { payload, .. } => payload,
         other => panic!("{other:?}"),
     };
     let signed = signing().layout(Layout::Sig).stamp(Stamp::Embedded).make();
@@ -355,4 +356,69 @@ fn the_matrix_is_a_thousand_artifacts_and_the_other_verifier_knows_the_sound_one
         let signed = case.signing(&SIGSTORE, &image()).make();
         judged(&SIGSTORE, &signed, Demand::ALL).unwrap_or_else(|e| panic!("{case:?}: {e}"));
     }
+}
+
+/// What the other verifier overlooks in the corpus of refused twins.
+const OVERLOOKED: [&str; 20] = [
+    // Every certificate of a trusted chain is an anchor there, whatever it says.
+    "intermediate that had expired before",
+    "intermediate that had just expired",
+    "path longer than allowed",
+    "intermediate that is no authority",
+    "intermediate that may not sign certificates",
+    "intermediate for servers only",
+    "chain that brings its own root",
+    "key for encryption",
+    // The first of several is taken.
+    "a second name",
+    "two issuers",
+    "the same issuer twice",
+    "timestamp with two signers",
+    // A checkpoint counts if any trusted log signed it, whatever is around it.
+    "checkpoint of a log of another name",
+    "checkpoint of the same tree by another log",
+    "checkpoint of another size with the same root",
+    "size beside another checkpoint",
+    "third part behind the signatures",
+    "entry under the name of another log",
+    "entry under a name that is no name",
+    // Statements of every version are alike.
+    "statement of an unknown version",
+];
+
+#[test]
+fn another_verifier_refuses_the_twins_of_a_bundle_but_those_that_it_overlooks() {
+    let mut repository = RepositoryContents::new();
+    let (image, other) = (repository.image("app"), repository.image("other"));
+    let stranger = Sigstore::new(at());
+    let mut seen = std::collections::BTreeSet::new();
+    for case in Case::sound() {
+        let newest = case.layout == Layout::Bundle(Version::V03);
+        let oldest = case.layout == Layout::Bundle(Version::V01);
+        if !(newest || oldest) || case.key != KeyKind::P256 || case.stamp != Stamp::Embedded {
+            continue;
+        }
+        let good = Good::new(case, &SIGSTORE, &stranger, [&image, &other], Who::Keyless);
+        judged(&SIGSTORE, &good.signed, Demand::ALL).expect("what the twins are made from");
+        for twin in good.twins() {
+            let Attachment::Bundle { bytes, .. } = &twin.attachment else {
+                panic!("{}", twin.name);
+            };
+            let identity = default_identity();
+            let found = oracle::judge(
+                std::str::from_utf8(bytes).unwrap(),
+                sha256(&image.digest),
+                identity.name(),
+                identity.issuer_v2.as_deref(),
+                &twin.root.text(),
+                Demand::ALL,
+            );
+            if found.is_ok() {
+                let (name, code) = (twin.name, twin.code);
+                assert!(OVERLOOKED.contains(&name), "{case:?} {name}: not {code}");
+                seen.insert(twin.name);
+            }
+        }
+    }
+    assert_eq!(seen.len(), OVERLOOKED.len(), "{seen:?}");
 }

@@ -3,13 +3,15 @@
 //! signature is in no log, cosign has no other name for "no log is required"
 //! than `--insecure-ignore-tlog`.
 
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use super::{Identity, Service, Sigstore};
 use crate::{
     cosign::{self, cosign},
+    cosign_opinion::{self, Question, Target, Version},
     object::fresh_name,
     registry::Image,
+    second_opinion::Signer,
 };
 
 /// How a signature comes about and where it is kept.
@@ -68,10 +70,18 @@ impl Flow {
         )
     }
 
-    fn program(self) -> &'static str {
+    /// The cosign that signs so.
+    pub fn version(self) -> Version {
         match self {
-            Self::Tag2 | Self::Tag2Timestamp | Self::Bundle2 => "cosign2",
-            _ => "cosign3",
+            Self::Tag2 | Self::Tag2Timestamp | Self::Bundle2 => Version::Two,
+            _ => Version::Three,
+        }
+    }
+
+    fn program(self) -> &'static str {
+        match self.version() {
+            Version::Two => "cosign2",
+            Version::Three => "cosign3",
         }
     }
 }
@@ -123,7 +133,7 @@ impl Sigstore {
                 command
                     .args(["--fulcio-url", &self.urls.fulcio])
                     .args(["--rekor-url", &self.urls.rekor1]);
-                self.know(&mut command);
+                cosign_opinion::believe(&mut command, &self.trust());
             }
             Flow::Rekor1 | Flow::Rekor1Timestamp | Flow::Rekor2 | Flow::TimestampOnly => {
                 command
@@ -159,9 +169,12 @@ impl Sigstore {
     ///
     /// cosign cannot be started.
     pub fn verify(&self, flow: Flow, signer: &Identity, image: &Image) -> Result<(), String> {
-        let mut command = cosign(flow.program());
-        command.arg("verify");
-        self.judge(flow, signer, image, command)
+        let target = if flow.is_bundle() {
+            Target::Bundle(image)
+        } else {
+            Target::Tag(image)
+        };
+        self.judge(flow, signer, target)
     }
 
     /// The same for an attestation of this kind.
@@ -180,64 +193,25 @@ impl Sigstore {
         image: &Image,
         kind: &str,
     ) -> Result<(), String> {
-        let mut command = cosign(flow.program());
-        command.args(["verify-attestation", "--type", kind]);
-        self.judge(flow, signer, image, command)
-    }
-
-    fn judge(
-        &self,
-        flow: Flow,
-        signer: &Identity,
-        image: &Image,
-        mut command: Command,
-    ) -> Result<(), String> {
-        command
-            .args(["--certificate-identity", &signer.subject])
-            .args(["--certificate-oidc-issuer", &signer.issuer]);
-        match flow {
-            Flow::Tag2 | Flow::Tag2Timestamp => {
-                command.arg("--offline");
-                self.know(&mut command);
-            }
-            Flow::Bundle2 => {
-                command.arg("--new-bundle-format");
-                command.arg("--trusted-root").arg(self.trusted_root());
-            }
-            _ => {
-                command.arg("--trusted-root").arg(self.trusted_root());
-            }
-        }
-        if flow.has_timestamp() {
-            command.arg("--use-signed-timestamps");
-        }
-        if flow.log().is_none() {
-            command.arg("--insecure-ignore-tlog");
-        }
-        let output = command
-            .arg(image.pinned())
-            .stdin(Stdio::null())
-            .output()
-            .unwrap_or_else(|error| panic!("{command:?}: {error}"));
-        if output.status.success() {
-            Ok(())
+        let target = if flow.is_bundle() {
+            Target::BundleAttestation(image, kind)
         } else {
-            Err(String::from_utf8_lossy(&output.stderr).into_owned())
-        }
+            Target::TagAttestation(image, kind)
+        };
+        self.judge(flow, signer, target)
     }
 
-    /// The environment in which cosign 2 finds what it must trust.
-    fn know(&self, command: &mut Command) {
-        let file = |name: &str| self.scratch.path().join(name);
-        command
-            .env("SIGSTORE_ROOT_FILE", file("fulcio-chain.pem"))
-            .env("SIGSTORE_CT_LOG_PUBLIC_KEY_FILE", file("ct.pub"))
-            .env("SIGSTORE_REKOR_PUBLIC_KEY", self.rekor1_public())
-            .env("SIGSTORE_TSA_CERTIFICATE_FILE", file("timestamps.pem"));
-    }
-
-    fn rekor1_public(&self) -> std::path::PathBuf {
-        self.scratch
-            .write("rekor1.pub", self.keys.rekor1.public_key_pem())
+    fn judge(&self, flow: Flow, signer: &Identity, target: Target<'_>) -> Result<(), String> {
+        let question = Question {
+            target,
+            signer: Signer::Identity {
+                subject: signer.subject.clone(),
+                issuer: signer.issuer.clone(),
+            },
+            log: flow.log().is_some(),
+            timestamp: flow.has_timestamp(),
+            trust: self.trust(),
+        };
+        cosign_opinion::ask(flow.version(), &question)
     }
 }

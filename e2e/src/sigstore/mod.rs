@@ -24,6 +24,7 @@ pub use trust::{Change, Service};
 
 use crate::{
     cluster::part,
+    cosign_opinion::Trust,
     http,
     object::fresh_name,
     process::{self, Process},
@@ -36,6 +37,7 @@ pub struct Sigstore {
     issuer: Issuer,
     keys: Keys,
     urls: Urls,
+    files: Files,
     trusted_root: PathBuf,
     // Dropped before the folder that they write to.
     _services: Vec<Process>,
@@ -107,6 +109,7 @@ impl Sigstore {
                 rekor2: url(rekor2),
                 timestamps: format!("{}/api/v1/timestamp", url(timestamps)),
             },
+            files,
             trusted_root: PathBuf::new(),
             _services: services,
             scratch,
@@ -125,6 +128,17 @@ impl Sigstore {
         &self.keys
     }
 
+    /// Whom cosign 2 and 3 are to believe.
+    pub fn trust(&self) -> Trust<'_> {
+        Trust {
+            root: &self.trusted_root,
+            fulcio: &self.files.fulcio_chain,
+            ct_log: &self.files.ct_public,
+            rekor: &self.files.rekor1_public,
+            timestamps: &self.files.timestamp_chain,
+        }
+    }
+
     /// A file with a token of this signer, for `--identity-token`.
     fn token(&self, signer: &Identity) -> PathBuf {
         self.scratch
@@ -138,11 +152,13 @@ impl Sigstore {
 }
 
 /// What the services read at their start.
+#[derive(Debug)]
 struct Files {
     fulcio_chain: PathBuf,
     fulcio_root: PathBuf,
     fulcio_key: PathBuf,
     ct_public: PathBuf,
+    rekor1_public: PathBuf,
     ct_private_der: Vec<u8>,
     rekor1_key: PathBuf,
     rekor2_key: PathBuf,
@@ -158,6 +174,7 @@ impl Files {
             fulcio_root: write("fulcio-root.pem", keys.fulcio_root.clone()),
             fulcio_key: write("fulcio.key", keys.fulcio_key.serialize_pem()),
             ct_public: write("ct.pub", keys.ct.public_key_pem()),
+            rekor1_public: write("rekor1.pub", keys.rekor1.public_key_pem()),
             ct_private_der: keys.ct.serialize_der(),
             rekor1_key: write("rekor1.key", keys.rekor1.serialize_pem()),
             rekor2_key: write("rekor2.key", keys.rekor2.serialize_pem()),

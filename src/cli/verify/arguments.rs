@@ -8,9 +8,11 @@ use clap::{Args, ValueEnum};
 
 use crate::cli::Stop;
 use crate::cli::registry::RegistryArguments;
+use crate::cli::roots::RootArguments;
 use crate::verdict::report::word;
 
-/// Verify images: by reference, or every image that manifests name.
+/// Verify images: by reference, or every image that manifests name; or a file
+/// with the bundle that came with it.
 ///
 /// Exit codes: 0 everything is allowed; 1 could not run; 5 denied only because
 /// something could not be looked at; 6 denied; 64 called wrongly.
@@ -23,9 +25,10 @@ use crate::verdict::report::word;
 Example: floe verify registry.example.com/app@sha256:… --key cosign.pub
          floe verify -f deploy/ --policy policies/one-key --namespace payments
          helm template . | floe verify -f - --policy policies/one-key --output json
+         floe verify --bundle app.sigstore.json app.tar.gz --key cosign.pub
 ")]
 pub(crate) struct VerifyArguments {
-    /// Images to verify.
+    /// Images to verify; with --bundle, one file or its digest, as sha256:HEX.
     #[arg(value_name = "REF")]
     pub(super) references: Vec<String>,
 
@@ -40,13 +43,34 @@ pub(crate) struct VerifyArguments {
 
     /// Policies: a file, or a folder, not those below it. May be given several
     /// times.
-    #[arg(long, value_name = "PATH", conflicts_with = "key")]
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["key", "certificate_identity"])]
     pub(super) policy: Vec<PathBuf>,
 
     /// A public key that must have signed, in place of a policy. With several,
     /// any of them.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "certificate_identity")]
     pub(super) key: Vec<PathBuf>,
+
+    /// The identity that the signer's certificate must have, letter by letter,
+    /// in place of a policy.
+    #[arg(long, value_name = "IDENTITY", requires = "certificate_oidc_issuer")]
+    pub(super) certificate_identity: Option<String>,
+
+    /// The issuer that the signer's certificate must name, letter by letter.
+    #[arg(long, value_name = "URL", requires = "certificate_identity")]
+    pub(super) certificate_oidc_issuer: Option<String>,
+
+    #[command(flatten)]
+    pub(super) roots: RootArguments,
+
+    /// The bundle that came with a file. Its log entries and timestamps must
+    /// verify, too.
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with_all = ["manifests", "review", "layout", "policy", "namespace", "channel"]
+    )]
+    pub(super) bundle: Option<PathBuf>,
 
     /// The namespace where the images are to run.
     #[arg(short = 'n', long, value_name = "NAMESPACE", value_parser = name)]
@@ -60,8 +84,8 @@ pub(crate) struct VerifyArguments {
     #[arg(long, value_name = "DIR")]
     pub(super) layout: Option<PathBuf>,
 
-    /// Open no socket. Needs --layout.
-    #[arg(long, requires = "layout")]
+    /// Open no socket. Needs --layout or --bundle.
+    #[arg(long)]
     pub(super) offline: bool,
 
     /// Show every policy and everything that was found.
@@ -83,9 +107,6 @@ pub(crate) struct VerifyArguments {
 
     #[command(flatten)]
     pub(super) registry: RegistryArguments,
-
-    #[command(flatten)]
-    later: LaterArguments,
 }
 
 /// The form of the answer.
@@ -101,35 +122,10 @@ pub(super) enum Output {
     Junit,
 }
 
-/// Flags of later versions, known so that they are refused by name and never
-/// taken for something else.
-#[derive(Debug, Args)]
-struct LaterArguments {
-    #[arg(long, hide = true, value_name = "IDENTITY")]
-    certificate_identity: Option<String>,
-    #[arg(long, hide = true, value_name = "ISSUER")]
-    certificate_oidc_issuer: Option<String>,
-    #[arg(long, hide = true, value_name = "FILE")]
-    trusted_root: Option<PathBuf>,
-    #[arg(long, hide = true, value_name = "FILE")]
-    bundle: Option<PathBuf>,
-}
-
 impl VerifyArguments {
     /// Refuses what has no meaning, and what has none yet.
     pub(super) fn check(&self) -> Result<(), Stop> {
-        let later = &self.later;
         for (given, name) in [
-            (
-                later.certificate_identity.is_some(),
-                "--certificate-identity",
-            ),
-            (
-                later.certificate_oidc_issuer.is_some(),
-                "--certificate-oidc-issuer",
-            ),
-            (later.trusted_root.is_some(), "--trusted-root"),
-            (later.bundle.is_some(), "--bundle"),
             (self.output == Output::Sarif, "--output sarif"),
             (self.output == Output::Junit, "--output junit"),
         ] {
@@ -137,10 +133,19 @@ impl VerifyArguments {
                 return Err(Stop::usage(format!("{name}: not supported yet; remove it")));
             }
         }
-        if self.policy.is_empty() && self.key.is_empty() {
+        if self.policy.is_empty() && self.key.is_empty() && self.certificate_identity.is_none() {
             return Err(Stop::usage(
-                "nothing says whom to trust; give --policy PATH or --key FILE",
+                "nothing says whom to trust; give --policy PATH, --key FILE, or \
+                 --certificate-identity with --certificate-oidc-issuer",
             ));
+        }
+        if self.offline && self.layout.is_none() && self.bundle.is_none() {
+            return Err(Stop::usage(
+                "--offline needs --layout or --bundle: without them a registry is asked",
+            ));
+        }
+        if self.bundle.is_some() {
+            return self.check_bundle();
         }
         if self.references.is_empty() && self.manifests.is_empty() && self.review.is_none() {
             return Err(Stop::usage(
@@ -158,6 +163,21 @@ impl VerifyArguments {
 }
 
 impl VerifyArguments {
+    fn check_bundle(&self) -> Result<(), Stop> {
+        if self.references.len() != 1 {
+            return Err(Stop::usage(
+                "--bundle is about one file; give it, or its digest as sha256:HEX",
+            ));
+        }
+        if !self.registry.is_empty() {
+            return Err(Stop::usage(
+                "--insecure-registry and --registry-ca have no meaning with --bundle: \
+                 no registry is asked",
+            ));
+        }
+        Ok(())
+    }
+
     /// The flags that lead to the same answer about one reference, as a shell
     /// takes them. The namespace is not among them: it belongs to the image.
     /// `channels` are those for which it was judged: a recorded review brings its
@@ -173,6 +193,17 @@ impl VerifyArguments {
         }
         for path in &self.key {
             add("--key", &path.display().to_string());
+        }
+        for (flag, value) in [
+            ("--certificate-identity", &self.certificate_identity),
+            ("--certificate-oidc-issuer", &self.certificate_oidc_issuer),
+        ] {
+            if let Some(value) = value {
+                add(flag, value);
+            }
+        }
+        for (flag, value) in self.roots.words() {
+            add(flag, &value);
         }
         for channel in channels {
             add("--channel", channel);

@@ -2,6 +2,7 @@
 //! a cluster.
 
 mod arguments;
+mod blob;
 mod images;
 mod judge;
 mod manifests;
@@ -9,6 +10,7 @@ mod review;
 
 pub(super) use arguments::VerifyArguments;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -19,7 +21,6 @@ use super::console::{self, Tone};
 use super::{Exit, Stop, policies};
 use crate::oci::Reference;
 use crate::policy::PolicySet;
-use crate::roots::Configured;
 use crate::source::Source;
 use crate::source::layout::Layout;
 use crate::verdict::report::{Detail, ImageReport, Report, Uncovered, Wording};
@@ -40,6 +41,9 @@ pub(super) fn run(arguments: &VerifyArguments) -> Result<Exit, Stop> {
             .map(|name| Arc::from(name.as_str()))
             .collect()
     });
+    if let Some(bundle) = &arguments.bundle {
+        return self::bundle(arguments, bundle, now);
+    }
     let namespace = arguments.namespace.as_deref();
 
     let mut uncovered = Vec::new();
@@ -81,6 +85,25 @@ pub(super) fn run(arguments: &VerifyArguments) -> Result<Exit, Stop> {
     Ok(exit(&report))
 }
 
+/// Verifies a file by the bundle that came with it.
+fn bundle(arguments: &VerifyArguments, bundle: &Path, now: Timestamp) -> Result<Exit, Stop> {
+    let text = arguments.references.first().map_or("", String::as_str);
+    let named = blob::named(text)?;
+    let policies = match (
+        &arguments.certificate_identity,
+        &arguments.certificate_oidc_issuer,
+    ) {
+        (Some(identity), Some(issuer)) => {
+            policies::of_identity(identity, issuer, &arguments.roots)?
+        }
+        _ => policies::of_keys_for_files(&arguments.key, &arguments.roots)?,
+    };
+    let image = blob::judge(bundle, text, &named, &policies, now)?;
+    let report = Report::new(now, vec![image], Vec::new());
+    answer(arguments, &[], &report)?;
+    Ok(exit(&report))
+}
+
 /// What there is to do.
 enum Work {
     Images(Vec<Image>),
@@ -118,12 +141,18 @@ fn images(arguments: &VerifyArguments, uncovered: &mut Vec<Uncovered>) -> Result
     Ok(images.into_list())
 }
 
-/// The policies that the user names, or the one that a key stands for.
+/// The policies that the user names, or the one that a key or an identity
+/// stands for.
 fn policies_of(arguments: &VerifyArguments) -> Result<PolicySet, Stop> {
-    if arguments.key.is_empty() {
-        policies::load(&arguments.policy, &Configured::default())
-    } else {
-        policies::of_keys(&arguments.key)
+    match (
+        &arguments.certificate_identity,
+        &arguments.certificate_oidc_issuer,
+    ) {
+        (Some(identity), Some(issuer)) => policies::of_identity(identity, issuer, &arguments.roots),
+        _ if arguments.key.is_empty() => {
+            policies::load(&arguments.policy, &arguments.roots.configured()?)
+        }
+        _ => policies::of_keys(&arguments.key),
     }
 }
 

@@ -371,4 +371,40 @@ mod tests {
                 .all(|policy| policy.authorities.iter().all(|a| a.material.is_err()))
         );
     }
+
+    #[test]
+    fn a_trust_root_that_changes_or_is_gone_is_a_change() {
+        use sigstore_trust_root::{
+            SIGSTORE_PRODUCTION_TRUSTED_ROOT, SIGSTORE_STAGING_TRUSTED_ROOT,
+        };
+        let folder = tempfile::tempdir().expect("a folder");
+        let root = folder.path().join("root.json");
+        let write = |text| std::fs::write(&root, text).expect("written");
+        write(SIGSTORE_PRODUCTION_TRUSTED_ROOT);
+        let text = GOOD.replace(
+            "level: unverified",
+            "authorities: [{ name: ci, trustRoots: [corp], \
+             keyless: { issuer: https://a.test, subject: b } }]",
+        );
+        let file = folder.path().join("a.yaml");
+        std::fs::write(&file, text).expect("written");
+        let roots = Configured::default().with_path("corp", &root);
+        let mut poll = Poll::start(&[file], NoMatch::Deny)
+            .expect("it compiles")
+            .with_roots(roots.expect("a name"));
+        let usable = |policies: Arc<PolicySet>| {
+            let mut authorities = policies.policies().flat_map(|policy| &policy.authorities);
+            authorities.all(|authority| authority.material.is_ok())
+        };
+        assert!(usable(ready(poll.poll()).expect("the first")));
+        assert!(ready(poll.poll()).is_none());
+        write(SIGSTORE_STAGING_TRUSTED_ROOT);
+        assert!(usable(ready(poll.poll()).expect("a change")));
+        write("damaged");
+        assert!(!usable(ready(poll.poll()).expect("a change")));
+        write(SIGSTORE_STAGING_TRUSTED_ROOT);
+        assert!(usable(ready(poll.poll()).expect("a change")));
+        std::fs::remove_file(&root).expect("removed");
+        assert!(!usable(ready(poll.poll()).expect("a change")));
+    }
 }

@@ -71,6 +71,7 @@ pub(super) fn policy(count: usize, unavailable: &[usize], requirement: Requireme
         attestations: Vec::new(),
         multi_arch: crate::policy::MultiArch::Index,
         signed_for_repository: false,
+        old_bundles: crate::trust::OldBundles::Refused,
         known_good_for: Duration::ZERO,
         broken: None,
     }
@@ -107,6 +108,7 @@ fn facts(signers: &[Vec<u8>], gaps: bool) -> Facts {
             .map(|(at, numbers)| (MaterialId(at), numbers.iter().map(|n| signed(*n)).collect()))
             .collect(),
         gaps: gaps.then(gap).into_iter().collect(),
+        ..Facts::default()
     }
 }
 

@@ -25,6 +25,7 @@ fn run(policy: Policy, applies: Applies, pinning: impl Fn(&Reference) -> Pinning
     let facts = Facts {
         established: vec![(MaterialId(0), vec![signed(1)])],
         gaps: Vec::new(),
+        ..Facts::default()
     };
     let at = jiff::Timestamp::UNIX_EPOCH;
     decide(&reference, &pinning(&reference), &selection, &facts, at)
@@ -139,6 +140,7 @@ fn what_is_missing_is_said_in_words() {
             (MaterialId(1), vec![foreign]),
         ],
         gaps: Vec::new(),
+        ..Facts::default()
     };
     let one = outcome(policy(2, &[], any), &facts);
     assert_eq!(
@@ -149,6 +151,7 @@ fn what_is_missing_is_said_in_words() {
     let facts = Facts {
         established: vec![(MaterialId(0), vec![signed(1)]), (MaterialId(1), vec![])],
         gaps: Vec::new(),
+        ..Facts::default()
     };
     let half = outcome(policy(2, &[], AllOf(vec![Is(0), Is(1)])), &facts);
     assert_eq!(
@@ -165,6 +168,7 @@ fn what_stood_in_the_way_is_said_once() {
     let facts = Facts {
         established: Vec::new(),
         gaps: vec![gap(), gap()],
+        ..Facts::default()
     };
     let found = outcome(policy(2, &[1], AnyOf(vec![Is(0), Is(1)])), &facts);
     assert_eq!(found.status, Some(Status::Inconclusive));
@@ -188,6 +192,7 @@ fn a_good_signature_counts_and_a_bad_one_beside_it_is_a_note() {
     let facts = Facts {
         established: vec![(MaterialId(0), vec![broken, signed(1)])],
         gaps: Vec::new(),
+        ..Facts::default()
     };
     let found = outcome(policy(1, &[], Is(0)), &facts);
     assert_eq!(found.status, Some(Status::Satisfied));
@@ -204,6 +209,7 @@ fn a_document_that_counts_for_one_authority_is_no_note_for_another() {
             (MaterialId(1), vec![foreign, signed(2)]),
         ],
         gaps: Vec::new(),
+        ..Facts::default()
     };
     let found = outcome(policy(2, &[], AllOf(vec![Is(0), Is(1)])), &facts);
     assert_eq!(found.status, Some(Status::Satisfied));
@@ -218,6 +224,7 @@ fn notes_are_bounded_and_the_rest_is_counted() {
     let facts = Facts {
         established: vec![(MaterialId(0), documents)],
         gaps: Vec::new(),
+        ..Facts::default()
     };
     let found = outcome(policy(1, &[], Is(0)), &facts);
     assert_eq!(found.findings[0].code, Code::SignatureMissing);

@@ -115,15 +115,8 @@ const AUTHORITY: &str = "authorities: [{name: a, key: {env: A}}]";
 fn what_is_not_evaluated_yet_is_refused_and_never_ignored() {
     for (extra, path, what) in [
         ("promotedTo: {}", "spec.promotedTo", ""),
-        ("signedFor: repository", "spec.signedFor", ""),
         ("cel: x", "spec.cel", ""),
         ("tags: resolve", "spec.tags", "resolve: "),
-        (
-            "transparencyLog: required",
-            "spec.transparencyLog",
-            "required: ",
-        ),
-        ("timestamps: required", "spec.timestamps", "required: "),
     ] {
         let text = document(&format!("{{match: {{}}, {AUTHORITY}, {extra}}}"));
         assert_eq!(
@@ -132,12 +125,16 @@ fn what_is_not_evaluated_yet_is_refused_and_never_ignored() {
         );
     }
     for (authority, path) in [
-        ("keyless: {}", "keyless"),
-        ("certificate: {}", "certificate"),
         ("key: {secretRef: {name: x}}", "key.secretRef"),
         ("key: {configMapRef: {}}", "key.configMapRef"),
-        ("key: {env: A, validFrom: x}", "key.validFrom"),
-        ("key: {env: A, validUntil: x}", "key.validUntil"),
+        (
+            "certificate: {roots: {secretRef: {}}, subject: s}",
+            "certificate.roots.secretRef",
+        ),
+        (
+            "certificate: {roots: {configMapRef: {}}, subject: s}",
+            "certificate.roots.configMapRef",
+        ),
     ] {
         let text = document(&format!(
             "{{match: {{}}, authorities: [{{name: a, {authority}}}]}}"
@@ -352,7 +349,8 @@ fn unknown_fields_are_refused_and_another_case_is_pointed_out() {
         problems(&text),
         [
             "spec.foo: unknown field; known here: match, enforcement, level, tags, authorities, \
-             require, transparencyLog, timestamps, outage",
+             require, transparencyLog, timestamps, certificateTransparency, insecureOldBundles, \
+             multiArch, signedFor, outage",
             "spec.match.Images: unknown field; it is written `images`",
         ]
     );

@@ -1,11 +1,13 @@
 //! Broad policies that ask for less than narrow ones.
 
+use std::sync::Arc;
+
 use proptest::prelude::*;
 
 use crate::oci::Repository;
 use crate::policy::pattern::ImagePattern;
 use crate::policy::{PolicyDocument, compile};
-use crate::trust::Materials;
+use crate::trust::{Material, Materials, TrustRoot};
 
 /// Three keys of a test, in PEM, each on one line of YAML.
 fn keys() -> [String; 3] {
@@ -13,6 +15,15 @@ fn keys() -> [String; 3] {
         let pem = rcgen::KeyPair::generate().expect("a key").public_key_pem();
         pem.replace('\n', "\\n")
     })
+}
+
+/// A root for every policy that names one.
+fn root() -> Arc<TrustRoot> {
+    let key = rcgen::KeyPair::generate().expect("a key");
+    let mut params = rcgen::CertificateParams::default();
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let pem = params.self_signed(&key).expect("a certificate").pem();
+    Arc::new(TrustRoot::from_certificates("r", &pem).expect("a root"))
 }
 
 /// The warnings about policies `a` and `b` with these specs, in which `<1>` to
@@ -28,13 +39,20 @@ fn warnings(a: &str, b: &str) -> Vec<String> {
         let name = format!("<{}>", index + 1);
         let authority = format!("{{name: k{}, key: {{pem: \"{key}\"}}}}", index + 1);
         text = text.replace(&name, &authority);
+        let dated = authority.replace("\"}}", "\", validFrom: '2026-01-01T00:00:00Z'}}");
+        text = text.replace(&format!("<{}dated>", index + 1), &dated);
     }
     let documents = [PolicyDocument {
         origin: "p.yaml".into(),
         text,
     }];
     let compiled = compile(&documents).unwrap_or_else(|problems| panic!("{problems:#?}"));
-    let set = compiled.bind(&Materials::default());
+    let mut materials = Materials::default();
+    let root = root();
+    for reference in compiled.materials() {
+        materials.insert(reference, Ok(Material::Root(Arc::clone(&root))));
+    }
+    let set = compiled.bind(&materials);
     set.weaker().iter().map(ToString::to_string).collect()
 }
 
@@ -65,7 +83,7 @@ fn a_broad_policy_that_asks_for_less_is_told() {
         ),
         (
             "{match: {}, authorities: [<1>, <2>]}",
-            "accepts more authorities than b",
+            "accepts more signers than b",
         ),
     ] {
         let expected = format!(
@@ -73,6 +91,60 @@ fn a_broad_policy_that_asks_for_less_is_told() {
              that only a covers is judged by that alone"
         );
         assert_eq!(warnings(broad, NARROW), [expected.as_str()], "{broad}");
+    }
+    let keyless = |subject: &str, more: &str| {
+        format!(
+            "authorities: [{{name: k, keyless: {{issuer: 'https://i.example', {subject}}}}}]{more}"
+        )
+    };
+    let exact = keyless("subject: a@b.example", "");
+    for (broad, narrow, less) in [
+        (
+            keyless("subjectPattern: '*@b.example'", ""),
+            exact.clone(),
+            "accepts more signers than b",
+        ),
+        (
+            keyless("subject: a@b.example", ", certificateTransparency: none"),
+            exact.clone(),
+            "accepts more signers than b",
+        ),
+        (
+            keyless("subject: a@b.example", ", insecureOldBundles: true"),
+            exact.clone(),
+            "accepts more signers than b",
+        ),
+        (
+            exact.clone(),
+            keyless("subject: a@b.example", ", signedFor: repository"),
+            "accepts signatures for any repository, where b asks for signatures that name theirs",
+        ),
+        (
+            exact.clone(),
+            keyless("subject: a@b.example", ", multiArch: everyChild"),
+            "asks for a signature of an image index only, where b asks for its entries",
+        ),
+        (
+            "authorities: [<1>]".to_owned(),
+            "authorities: [<1dated>]".to_owned(),
+            "accepts more signers than b",
+        ),
+    ] {
+        let found = warnings(
+            &format!("{{match: {{}}, {broad}}}"),
+            &format!("{{match: {{channels: [prod]}}, {narrow}}}"),
+        );
+        let expected = format!(
+            "policy a covers all that b does and more, and {less}: the same image under a name \
+             that only a covers is judged by that alone"
+        );
+        assert_eq!(found, [expected.as_str()], "{broad} beside {narrow}");
+        // The other way round the broad one asks for more.
+        let turned = warnings(
+            &format!("{{match: {{}}, {narrow}}}"),
+            &format!("{{match: {{channels: [prod]}}, {broad}}}"),
+        );
+        assert_eq!(turned, [""; 0], "{narrow} beside {broad}");
     }
     let two = "{match: {channels: [prod]}, authorities: [<1>, <2>], require: {allOf: [k1, k2]}}";
     for (broad, narrow) in [

@@ -18,6 +18,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use jiff::Timestamp;
 use sigstore_tuf::{Repository, TrustedMetadataSet, Updater, UpdaterConfig};
 
@@ -150,8 +151,11 @@ impl TufRoot {
         let loaded = self.cache.read().and_then(|cached| {
             let good = Arc::new(Store::from(cached.good.clone()));
             let offline = Offline::new(Arc::clone(&good));
-            let verified =
-                futures_executor::block_on(self.verified(offline, Arc::clone(&good), now));
+            // Nothing in it waits for anything.
+            let verified = self
+                .verified(offline, Arc::clone(&good), now)
+                .now_or_never()
+                .unwrap_or(Err(RefreshError::Incomplete));
             // Versions that were seen are a floor even where they are not good
             // any more; each is verified again before it counts.
             self.store.fill(cached.seen);

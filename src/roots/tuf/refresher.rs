@@ -197,7 +197,6 @@ fn client(options: &TufOptions) -> Result<reqwest::Client, TufError> {
         .no_proxy()
         .user_agent(concat!("floe/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(CONNECT.min(options.timeout))
-        .timeout(options.timeout)
         .pool_idle_timeout(Duration::from_secs(10))
         .tcp_nodelay(true)
         .build()

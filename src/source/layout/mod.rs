@@ -337,6 +337,15 @@ impl Source for Layout {
         }
     }
 
+    /// A layout answers for every repository.
+    async fn probe_repository(
+        &self,
+        _repository: &Repository,
+        deadline: Instant,
+    ) -> Result<(), SourceError> {
+        in_time(deadline)
+    }
+
     async fn probe(&self, image: &PinnedReference, deadline: Instant) -> Result<(), SourceError> {
         self.manifest(image, deadline).await.map(drop)
     }

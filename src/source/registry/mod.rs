@@ -385,6 +385,33 @@ impl Source for Registry {
         }
     }
 
+    async fn probe_repository(
+        &self,
+        repository: &Repository,
+        deadline: Instant,
+    ) -> Result<(), SourceError> {
+        let registry = repository.registry();
+        let what = format!("tags of {repository}");
+        // One is enough to tell; some registries list all of them nevertheless.
+        let path = format!("/v2/{}/tags/list?n=1", repository.path());
+        let url = self.inner.http.endpoint(registry, &path)?;
+        let call = Call {
+            repository,
+            head: false,
+            url: &url,
+            accept: "application/json",
+            limit: self.inner.limits.manifest,
+            what: &what,
+        };
+        match self.answer(call, deadline).await {
+            Ok(answer) if answer.status.as_u16() == 200 => Ok(()),
+            Ok(answer) => Err(status_error(&answer, registry, &what)),
+            // A list that is too long to be read is there.
+            Err(SourceError::TooLarge { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
     async fn probe(&self, image: &PinnedReference, deadline: Instant) -> Result<(), SourceError> {
         let what = format!("manifest {image}");
         let repository = image.repository();

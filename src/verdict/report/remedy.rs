@@ -21,6 +21,12 @@ pub(super) fn remedy(code: Code) -> &'static str {
         Code::AttestationConditionFailed => {
             "correct what the statement is about and attest again, or the policy's conditions"
         }
+        Code::ChildNotSigned => {
+            "sign the index with all its entries, or let the policy accept the index's signature"
+        }
+        Code::ChildSignersDiffer => "have the same signers sign every entry of the index",
+        Code::IndexNotAccepted => "deploy the image of one platform by its own digest",
+        Code::IndexEmpty => "deploy an index that lists an image",
         Code::KeyUnavailable => "make the key readable where the policy says it is",
         Code::TrustRootUnavailable => "make the trust root readable where the policy says it is",
         Code::TrustRootExpired => "let floe reach the mirror of the trust root, or renew the root",
@@ -64,6 +70,12 @@ pub(super) fn remedy(code: Code) -> &'static str {
             O::ContentMissing => "push the missing content again, or sign again",
             O::ImageNotVisible => {
                 "check that the image exists and that the credentials may read it"
+            }
+            O::SignaturesNotVisible => {
+                "check the name of the signature repository and that the credentials may read it"
+            }
+            O::IndexTooLarge => {
+                "split the index, or sign the index itself and let the policy ask for that"
             }
             O::TooManyReferrers | O::TooManyDocuments => {
                 "remove what is not needed from the image's referrers"

@@ -236,34 +236,34 @@ fn a_call_without_meaning_is_64() {
                 "policy.yaml",
                 "--certificate-identity",
                 "a",
-            ],
-            "--certificate-identity: not supported yet",
-        ),
-        (
-            &[
-                "verify",
-                &good,
-                "--policy",
-                "policy.yaml",
                 "--certificate-oidc-issuer",
-                "a",
+                "b",
             ],
-            "--certificate-oidc-issuer: not supported yet",
+            "cannot be used with",
         ),
         (
-            &[
-                "verify",
-                &good,
-                "--policy",
-                "policy.yaml",
-                "--trusted-root",
-                "a",
-            ],
-            "--trusted-root: not supported yet",
+            &["verify", &good, "--certificate-identity", "a"],
+            "--certificate-oidc-issuer <URL>",
+        ),
+        (
+            &["verify", &good, "--certificate-oidc-issuer", "a"],
+            "--certificate-identity <IDENTITY>",
         ),
         (
             &["verify", &good, "--policy", "policy.yaml", "--bundle", "a"],
-            "--bundle: not supported yet",
+            "cannot be used with",
+        ),
+        (
+            &["verify", "--bundle", "a", "--key", "key.pub"],
+            "--bundle is about one file",
+        ),
+        (
+            &["verify", "a", "b", "--bundle", "a", "--key", "key.pub"],
+            "--bundle is about one file",
+        ),
+        (
+            &["verify", "a", "--bundle", "a"],
+            "nothing says whom to trust",
         ),
         (
             &[

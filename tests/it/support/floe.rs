@@ -151,6 +151,15 @@ impl Run {
     /// The codes of all findings in the JSON report, of policies and of none,
     /// notes left out.
     pub(crate) fn codes(&self) -> Vec<String> {
+        self.codes_of(|kind| kind != "note")
+    }
+
+    /// The codes of all notes in the JSON report.
+    pub(crate) fn notes(&self) -> Vec<String> {
+        self.codes_of(|kind| kind == "note")
+    }
+
+    fn codes_of(&self, of: impl Fn(&Value) -> bool) -> Vec<String> {
         let report = self.json();
         let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
         let mut codes = Vec::new();
@@ -159,12 +168,15 @@ impl Run {
                 .into_iter()
                 .flat_map(|policy| list(&policy["findings"]));
             for finding in list(&image["findings"]).into_iter().chain(of_policies) {
-                if finding["kind"] != "note" {
+                if of(&finding["kind"]) {
                     codes.push(finding["code"].as_str().expect("a code").to_owned());
                 }
             }
         }
-        for object in list(&report["uncovered"]) {
+        for object in list(&report["uncovered"])
+            .iter()
+            .filter(|_| of(&Value::Null))
+        {
             codes.push(object["code"].as_str().expect("a code").to_owned());
         }
         codes.sort();

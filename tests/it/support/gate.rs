@@ -80,6 +80,10 @@ impl Source for Nowhere {
         self.nothing().await
     }
 
+    async fn probe_repository(&self, _: &Repository, _: Instant) -> Result<(), SourceError> {
+        self.nothing().await
+    }
+
     async fn probe(&self, _: &PinnedReference, _: Instant) -> Result<(), SourceError> {
         self.nothing().await
     }

@@ -19,4 +19,6 @@ pub(crate) mod server;
 )]
 pub(crate) mod sigstore;
 #[cfg(feature = "webhook")]
+pub(crate) mod tuf;
+#[cfg(feature = "webhook")]
 pub(crate) mod webhook;

@@ -5,6 +5,7 @@
 //! authority's own key: the reason must be the mutation, not the signature.
 
 mod bundles;
+pub(crate) mod keyless;
 mod legacies;
 
 use serde_json::{Value, json};

@@ -40,15 +40,24 @@ impl Webhook {
             .iter()
             .map(|host| json!({"host": host, "insecureHTTP": true}))
             .collect();
-        let settings = json!({
-            "apiVersion": "floe.dev/v1",
-            "kind": "Settings",
-            "listen": "127.0.0.1:0",
-            "policies": policies,
-            "registries": registries,
-            "limits": {"poll": "20ms"},
-            "log": {"file": "floe.log"},
-        });
+        let settings = json!({"policies": policies, "registries": registries});
+        let webhook = Self::launch(workshop, settings).await;
+        until(|| async { webhook.get("readyz").await == "ready\n" }).await;
+        webhook
+    }
+
+    /// Starts one with these settings and what a test needs besides, and waits
+    /// until it answers. It may not be ready then.
+    pub(crate) async fn launch(workshop: &Workshop, mut settings: Value) -> Self {
+        settings["apiVersion"] = json!("floe.dev/v1");
+        settings["kind"] = json!("Settings");
+        settings["listen"] = json!("127.0.0.1:0");
+        if settings["limits"].is_null() {
+            settings["limits"] = json!({"poll": "20ms"});
+        }
+        settings["log"] = json!({"file": "floe.log"});
+        // Of one that ran here before.
+        let _ = std::fs::remove_file(workshop.path("floe.log"));
         workshop.write("settings.yaml", &settings.to_string());
         let mut command =
             workshop.command(&["webhook", "--config", "settings.yaml", "--ca-out", "ca.pem"]);
@@ -70,14 +79,12 @@ impl Webhook {
         })
         .await;
         let authority = text(&folder.join("ca.pem"));
-        let webhook = Self {
+        Self {
             child,
             address: address.expect("found"),
             folder,
             client: client_of(&authority).build().expect("a client"),
-        };
-        until(|| async { webhook.get("readyz").await == "ready\n" }).await;
-        webhook
+        }
     }
 
     /// The body at a path.

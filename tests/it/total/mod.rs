@@ -11,7 +11,7 @@ mod bounds;
 mod files;
 mod hosts;
 mod keys;
-mod mutate;
+pub(crate) mod mutate;
 mod names;
 mod policies;
 mod reviews;

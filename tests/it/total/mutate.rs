@@ -8,7 +8,7 @@ use super::tree::Tree;
 
 /// One change.
 #[derive(Debug, Clone)]
-pub(super) enum Op {
+pub(crate) enum Op {
     /// Start from this seed; the first one counts.
     Seed(Index),
     Drop(Index),
@@ -129,7 +129,7 @@ const WORDS: &[&str] = &[
 ];
 
 /// One to four changes of a seed.
-pub(super) fn changes() -> impl Strategy<Value = Vec<Op>> {
+pub(crate) fn changes() -> impl Strategy<Value = Vec<Op>> {
     let change = prop_oneof![
         4 => any::<Index>().prop_map(Op::Drop),
         4 => (any::<Index>(), any::<Option<Index>>(), any::<bool>())
@@ -156,7 +156,7 @@ pub(super) fn changes() -> impl Strategy<Value = Vec<Op>> {
 }
 
 /// A seed after these changes.
-pub(super) fn apply(seeds: &[Vec<u8>], ops: &[Op]) -> Vec<u8> {
+pub(crate) fn apply(seeds: &[Vec<u8>], ops: &[Op]) -> Vec<u8> {
     let mut bytes = match ops.first() {
         Some(Op::Seed(at)) => at.get(seeds).clone(),
         _ => Vec::new(),

@@ -88,6 +88,17 @@ pub(super) fn truth(
             None => missing(),
         };
     }
+    if let Some(repository) = rest.strip_suffix("/tags/list") {
+        let mut names = state.manifests.keys();
+        return match names.find(|(known, _)| known == repository) {
+            Some(_) => Truth::new(
+                200,
+                "application/json",
+                format!(r#"{{"name":"{repository}","tags":[]}}"#),
+            ),
+            None => missing(),
+        };
+    }
     if let Some((_, digest)) = rest.rsplit_once("/blobs/") {
         let blob = digest
             .parse()

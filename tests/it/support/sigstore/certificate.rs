@@ -141,10 +141,7 @@ impl Tbs {
             der::integer(&self.serial),
             signature_algorithm(self.signature),
             self.issuer.clone(),
-            der::sequence(&[
-                der::utc_time(self.not_before),
-                der::utc_time(self.not_after),
-            ]),
+            der::sequence(&[der::time(self.not_before), der::time(self.not_after)]),
             self.subject.clone(),
             self.spki.clone(),
             extensions,

@@ -105,9 +105,13 @@ pub(crate) fn printable(text: &str) -> Vec<u8> {
     tlv(0x13, text.as_bytes())
 }
 
-/// UTCTime, as certificates write it until 2049.
-pub(crate) fn utc_time(at: Timestamp) -> Vec<u8> {
-    tlv(0x17, &formatted(at).as_bytes()[2..])
+/// Time as certificates write it: UTCTime until 2049, then GeneralizedTime.
+pub(crate) fn time(at: Timestamp) -> Vec<u8> {
+    let text = formatted(at);
+    if ("1950".."2050").contains(&&text[..4]) {
+        return tlv(0x17, &text.as_bytes()[2..]);
+    }
+    generalized_time(at)
 }
 
 /// GeneralizedTime in whole seconds.

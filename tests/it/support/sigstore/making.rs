@@ -116,7 +116,11 @@ impl Signing<'_> {
             Subject::Image(_) if self.has(Defect::OtherSubject) => Digest::sha256(b"another image"),
             Subject::Image(digest) => *digest,
             Subject::Blob(blob) if matches!(self.layout, Layout::Message(_)) => {
-                return blob.clone();
+                let mut blob = blob.clone();
+                if self.has(Defect::OtherSubject) {
+                    blob.extend(b"more");
+                }
+                return blob;
             }
             Subject::Blob(blob) => Digest::sha256(blob),
         };
@@ -278,9 +282,9 @@ impl Signing<'_> {
         let stranger = self
             .has(Defect::StampOfStranger)
             .then(|| Tsa::new(self.sigstore.tsa.key.kind, self.sigstore.at, false));
-        let token = |(tsa, at, form): &(&Tsa, Timestamp, TokenForm)| {
+        let token = |(tsa, at, form): &(&Tsa, Option<Timestamp>, TokenForm)| {
             let tsa = stranger.as_ref().unwrap_or(tsa);
-            let mut at = *at;
+            let mut at = at.unwrap_or(self.at);
             if self.has(Defect::StampTooLate) {
                 at = leaf.map_or(at, |leaf| leaf.not_after) + HOUR;
             }

@@ -17,17 +17,21 @@ pub(crate) struct Case {
 }
 
 impl Case {
-    /// Combinations without a defect.
+    /// Combinations without a defect, for images.
     pub(crate) fn sound() -> Vec<Self> {
-        let layouts = [
+        Self::sound_in(&[
             Layout::Bundle(Version::V03),
             Layout::Sig,
             Layout::Att,
             Layout::Bundle(Version::V02),
             Layout::Bundle(Version::V01),
-        ];
+        ])
+    }
+
+    /// Combinations without a defect in these layouts.
+    pub(crate) fn sound_in(layouts: &[Layout]) -> Vec<Self> {
         let mut all = Vec::new();
-        for layout in layouts {
+        for layout in layouts.iter().copied() {
             for key in KeyKind::ALL {
                 for log in [Log::V1, Log::V2, Log::V2Ecdsa] {
                     for stamp in [Stamp::None, Stamp::Embedded, Stamp::Bare] {
@@ -74,8 +78,11 @@ impl Case {
 
     /// Begins the signature.
     pub(crate) fn signing<'a>(&self, sigstore: &'a Sigstore, image: &Image) -> Signing<'a> {
-        let signing = sigstore
-            .sign(image)
+        let signing = match self.layout {
+            Layout::Message(_) => sigstore.sign_blob(&blob(image)),
+            _ => sigstore.sign(image),
+        };
+        let signing = signing
             .layout(self.layout)
             .key(self.key)
             .log(self.log)
@@ -138,6 +145,11 @@ impl Case {
         };
         applies && defect.concerns(self.log)
     }
+}
+
+/// The file that is signed in place of an image where a form is for files.
+pub(crate) fn blob(image: &Image) -> Vec<u8> {
+    format!("a file beside {}\n", image.digest).into_bytes()
 }
 
 /// The kinds of entry that are made of a content.

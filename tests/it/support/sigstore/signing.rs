@@ -49,7 +49,8 @@ pub(crate) struct Signing<'a> {
     pub(super) place: Place,
     pub(super) log_hash: Option<Hashing>,
     pub(super) witnessed: bool,
-    pub(super) stamps: Vec<(&'a Tsa, Timestamp, TokenForm)>,
+    /// Without a time: when the signature is made.
+    pub(super) stamps: Vec<(&'a Tsa, Option<Timestamp>, TokenForm)>,
     pub(super) layout: Layout,
     pub(super) repository: String,
     pub(super) predicate: (String, Value),
@@ -93,6 +94,11 @@ impl<'a> Signing<'a> {
     pub(crate) fn identity(mut self, identity: Identity) -> Self {
         self.identity = identity;
         self
+    }
+
+    /// Who signs as things stand.
+    pub(crate) fn identity_now(&self) -> &Identity {
+        &self.identity
     }
 
     /// The kind of key that the certificate is for.
@@ -191,13 +197,13 @@ impl<'a> Signing<'a> {
             embedded: stamp == Stamp::Embedded,
             ..TokenForm::default()
         };
-        let (tsa, at) = (&self.sigstore.tsa, self.at);
-        self.stamped_by(tsa, at, form)
+        self.stamps.push((&self.sigstore.tsa, None, form));
+        self
     }
 
     /// Adds a timestamp by any authority.
     pub(crate) fn stamped_by(mut self, tsa: &'a Tsa, at: Timestamp, form: TokenForm) -> Self {
-        self.stamps.push((tsa, at, form));
+        self.stamps.push((tsa, Some(at), form));
         self
     }
 

@@ -160,7 +160,7 @@ impl Tsa {
         ]);
         let attributes = der::set(&[
             attribute("1.2.840.113549.1.9.3", der::oid(TST_INFO)),
-            attribute("1.2.840.113549.1.9.5", der::utc_time(at)),
+            attribute("1.2.840.113549.1.9.5", der::time(at)),
             attribute("1.2.840.113549.1.9.4", der::octets(&hash.of(info))),
             attribute(
                 "1.2.840.113549.1.9.16.2.47",
