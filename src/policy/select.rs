@@ -358,7 +358,14 @@ impl Selection {
 
     /// Where evidence is looked for: the locations of signatures.
     pub fn locations(&self) -> &'static [Location] {
-        &Location::SIGNATURES
+        if self
+            .demanding()
+            .any(|policy| !policy.attestations.is_empty())
+        {
+            &Location::ALL
+        } else {
+            &Location::SIGNATURES
+        }
     }
 
     /// The policies that are evaluated from evidence.

@@ -28,10 +28,10 @@ pub(super) struct Spec {
     pub(super) tags: Tags,
     pub(super) authorities: Vec<AuthoritySpec>,
     pub(super) requirement: Option<Requirement>,
-    pub(super) attestations: Vec<AttestationRequirement>,
     pub(super) multi_arch: MultiArch,
     pub(super) signed_for_repository: bool,
     pub(super) old_bundles: OldBundles,
+    pub(super) attestations: Vec<AttestationRequirement>,
     pub(super) known_good_for: Duration,
 }
 
@@ -166,10 +166,10 @@ fn document(walk: &mut Walk<'_>, value: &Value, file: &dyn Fn(&str) -> String) -
             .map(|(_, authority)| authority)
             .collect::<Option<_>>()?,
         requirement,
-        attestations,
         multi_arch: multi_arch.unwrap_or_default(),
         signed_for_repository: signed_for.is_some(),
         old_bundles: asked.old_bundles,
+        attestations,
         known_good_for,
     })
 }

@@ -11,6 +11,7 @@ mod identity;
 mod key;
 mod log;
 mod material;
+mod proof;
 mod prove;
 mod rejection;
 mod root;
@@ -26,12 +27,10 @@ pub use material::{
     AuthorityMaterial, Demand, Demands, Fingerprint, Material, MaterialError, MaterialErrorKind,
     MaterialRef, Materials, OldBundles, Signers,
 };
+pub use proof::{LogProof, Proof, SctProof, TimestampProof};
 pub use rejection::{Rejection, RejectionKind};
 pub use root::{PUBLIC_GOOD, RootError, TrustRoot};
-pub use verified::{
-    AttestationClaim, Claim, LogProof, Proof, SctProof, SignatureClaim, SignatureLayout, SignerId,
-    TimestampProof, Verified,
-};
+pub use verified::{AttestationClaim, Claim, SignatureClaim, SignatureLayout, SignerId, Verified};
 pub use window::Window;
 
 /// What one document is worth under one authority's material.

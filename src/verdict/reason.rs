@@ -53,10 +53,6 @@ codes! {
     SignatureMissing = "signature-missing",
     /// Some, but not enough distinct signers.
     ThresholdNotMet = "threshold-not-met",
-    /// Everything was read, and no statement that the policy demands was found.
-    AttestationMissing = "attestation-missing",
-    /// A statement that the policy demands does not say what is demanded.
-    AttestationConditionFailed = "attestation-condition-failed",
     /// An entry of the image index does not meet what the policy demands.
     ChildNotSigned = "child-not-signed",
     /// Every entry of the image index is signed, and not by the same signers.
@@ -65,6 +61,10 @@ codes! {
     IndexNotAccepted = "index-not-accepted",
     /// The image index has no entries.
     IndexEmpty = "index-empty",
+    /// Everything was read, and no statement that the policy demands was found.
+    AttestationMissing = "attestation-missing",
+    /// A statement that the policy demands does not say what is demanded.
+    AttestationConditionFailed = "attestation-condition-failed",
     /// The material of an authority cannot be read.
     KeyUnavailable = "key-unavailable",
     /// A trust root of an authority cannot be had.

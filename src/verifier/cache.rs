@@ -245,7 +245,9 @@ where
         // of shards follows from that of the processors: an image with a large
         // SBOM would be known on a small machine and cold for ever on a large
         // one.
-        .shards(usize::try_from(bytes / (largest * 2)).map_or(1, |shards| shards.clamp(1, 16)))
+        .shards(
+            usize::try_from(bytes / (largest.max(1) * 2)).map_or(1, |shards| shards.clamp(1, 16)),
+        )
         .estimated_items_capacity(usize::try_from(bytes / usual).unwrap_or(usize::MAX))
         .weight_capacity(bytes)
         .build()

@@ -2,8 +2,10 @@
 //! asked, how often, what is kept, and what each answer is worth.
 
 mod answers;
+mod families;
 mod lifetimes;
 mod limits;
+mod places;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -126,6 +128,10 @@ async fn a_cold_image_costs_the_requests_of_the_bound_and_a_known_one_none() {
     // The listing, the fallback tag at most, the legacy tag with one layer, one
     // referrer with one bundle: 3 + R + B + L with R = B = L = 1.
     assert!(registry.requests().len() <= 6, "{:?}", registry.requests());
+    // Nothing that only other policies ask for: the attestations, and what the
+    // image is.
+    assert_eq!(registry.count(".att"), 0);
+    assert_eq!(registry.count(&format!("/manifests/{}", image.digest)), 0);
 
     // The location that was not needed may still be landing.
     settle(&engine, &asked).await;

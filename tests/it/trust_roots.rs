@@ -1,6 +1,7 @@
 //! Trust roots from TUF, against a mirror that lies.
 
 mod cached;
+mod files;
 mod lies;
 mod running;
 mod webhook;
@@ -297,6 +298,29 @@ async fn what_cannot_be_a_repository_is_refused_before_anything_is_asked() {
         assert!(matches!(error, Err(TufError::InitialRoot(_))), "{error:?}");
     }
     assert_eq!(place.mirror.asked(), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_mirror_over_tls_is_asked_only_where_its_authority_is_trusted() {
+    let place = Place::new().await;
+    let (mirror, ca) = Mirror::start_tls(&place.repository.files).await;
+    let options = |ca| TufOptions {
+        mirror: mirror.url.clone(),
+        insecure_http: false,
+        ca: Some(ca),
+        ..place.options()
+    };
+    let process = Process::new(options(ca));
+    process.refresh().await.expect("good");
+    process.assert_gives(&place.text, now());
+    let (_, another) = Mirror::start_tls(&place.repository.files).await;
+    mirror.asked();
+    let error = Process::new(options(another)).refresh().await;
+    assert!(
+        matches!(&error, Err(RefreshError::Mirror(why)) if why.contains("certificate")),
+        "{error:?}"
+    );
+    assert_eq!(mirror.asked(), [""; 0]);
 }
 
 /// The one file of a cache.

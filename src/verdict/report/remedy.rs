@@ -15,18 +15,18 @@ pub(super) fn remedy(code: Code) -> &'static str {
         Code::ReferenceInvalid => "write the image as [HOST[:PORT]/]PATH[:TAG]@DIGEST",
         Code::SignatureMissing => "sign this digest with a key that the policy accepts",
         Code::ThresholdNotMet => "have more of the named authorities sign this digest",
-        Code::AttestationMissing => {
-            "attest this digest, with a signer that the policy names for this type"
-        }
-        Code::AttestationConditionFailed => {
-            "correct what the statement is about and attest again, or the policy's conditions"
-        }
         Code::ChildNotSigned => {
             "sign the index with all its entries, or let the policy accept the index's signature"
         }
         Code::ChildSignersDiffer => "have the same signers sign every entry of the index",
         Code::IndexNotAccepted => "deploy the image of one platform by its own digest",
         Code::IndexEmpty => "deploy an index that lists an image",
+        Code::AttestationMissing => {
+            "attest this digest, with a signer that the policy names for this type"
+        }
+        Code::AttestationConditionFailed => {
+            "correct what the statement is about and attest again, or the policy's conditions"
+        }
         Code::KeyUnavailable => "make the key readable where the policy says it is",
         Code::TrustRootUnavailable => "make the trust root readable where the policy says it is",
         Code::TrustRootExpired => "let floe reach the mirror of the trust root, or renew the root",

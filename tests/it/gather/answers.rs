@@ -5,7 +5,7 @@ use floe::source::registry;
 use super::*;
 
 /// An engine that asks once, so that no answer is waited for.
-fn asking_once() -> Engine {
+pub(super) fn asking_once() -> Engine {
     let mut options = Options::command_line();
     options.limits = registry::Limits {
         attempts: 1,

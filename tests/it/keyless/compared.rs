@@ -9,7 +9,7 @@ use crate::support::oracle::{self, Demand};
 use crate::support::sigstore::matrix::Case;
 use crate::support::sigstore::{Defect, Log};
 
-/// Whether floe is stricter on purpose: see `docs/trust.md`.
+/// Whether floe is stricter on purpose.
 fn stricter(case: &Case) -> bool {
     match case.defect {
         // A name, an issuer, a signer, an entry is never chosen among several.

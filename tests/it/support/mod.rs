@@ -19,6 +19,8 @@ pub(crate) mod server;
 )]
 pub(crate) mod sigstore;
 #[cfg(feature = "webhook")]
+pub(crate) mod tls;
+#[cfg(feature = "webhook")]
 pub(crate) mod tuf;
 #[cfg(feature = "webhook")]
 pub(crate) mod webhook;

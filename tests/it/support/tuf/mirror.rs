@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
 
 use super::Files;
 
@@ -48,9 +49,23 @@ impl Drop for Mirror {
 }
 
 impl Mirror {
+    /// Over plain HTTP.
     pub(crate) async fn start(files: &Files) -> Self {
+        Self::serving(files, None).await
+    }
+
+    /// Over TLS, with the PEM of the authority to trust for it.
+    pub(crate) async fn start_tls(files: &Files) -> (Self, Vec<u8>) {
+        let (config, ca) = crate::support::tls::loopback();
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        (Self::serving(files, Some(acceptor)).await, ca)
+    }
+
+    async fn serving(files: &Files, tls: Option<TlsAcceptor>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let url = format!("http://{}/tuf", listener.local_addr().expect("an address"));
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let address = listener.local_addr().expect("an address");
+        let url = format!("{scheme}://{address}/tuf");
         let served = Arc::new(Mutex::new(Served {
             files: files.clone(),
             ..Served::default()
@@ -60,8 +75,14 @@ impl Mirror {
             async move {
                 while let Ok((stream, _)) = listener.accept().await {
                     let served = Arc::clone(&served);
+                    let tls = tls.clone();
                     // A client that hangs up in the middle is the test's wish.
-                    tokio::spawn(async move { answer(stream, &served).await.ok() });
+                    tokio::spawn(async move {
+                        match tls {
+                            Some(tls) => answer(tls.accept(stream).await?, &served).await,
+                            None => answer(stream, &served).await,
+                        }
+                    });
                 }
             }
         });
@@ -90,7 +111,10 @@ impl Mirror {
     }
 }
 
-async fn answer(mut stream: TcpStream, served: &Mutex<Served>) -> std::io::Result<()> {
+async fn answer(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    served: &Mutex<Served>,
+) -> std::io::Result<()> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         head.push(stream.read_u8().await?);

@@ -11,7 +11,7 @@ use crate::support::sigstore::certificate::{
     self, BASIC_CONSTRAINTS, Extension, KEY_USAGE, SCT_LIST, SERVER_AUTH, SUBJECT_ALT_NAME,
 };
 use crate::support::sigstore::signed::CERTIFICATE;
-use crate::support::sigstore::{Ca, Defect, Layout, San, Signed, Version, der, root};
+use crate::support::sigstore::{Ca, Defect, San, Signed, Version, der, root};
 
 const INVALID: &str = "certificate-invalid";
 const UNTRUSTED: &str = "certificate-untrusted";

@@ -10,7 +10,7 @@ use super::{DAY, Good, Twins};
 use crate::support::sigstore::entry::{self, Body};
 use crate::support::sigstore::rekor::{LogEntry, Place, Proof, Rekor};
 use crate::support::sigstore::signed::Content;
-use crate::support::sigstore::{Defect, Layout, Log, Version};
+use crate::support::sigstore::{Defect, Log, Version};
 
 const MISSING: &str = "log-entry-missing";
 const UNSUPPORTED: &str = "log-entry-unsupported";
