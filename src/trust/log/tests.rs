@@ -232,6 +232,7 @@ impl World {
     fn judge_all(&self, entries: Vec<LogEntry>) -> Result<usize, &'static str> {
         let signed = Signed {
             signature: &self.signature,
+            stamped: &self.signature,
             payload: Payload::Bytes(&self.payload),
             material: &material(entries.into_iter().map(Ok).collect()),
             bundle: Some(BundleVersion::V0_3),
