@@ -30,7 +30,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     for key in compiled.materials() {
         if let MaterialRef::File(path) = &key {
             let pem = std::fs::read_to_string(path)?;
-            keys.insert(key, Ok(Material::Key(PublicKey::from_pem(&pem)?)));
+            let material = Material::Key(PublicKey::from_pem(&pem)?);
+            keys.insert(key, Ok(material));
         }
     }
 

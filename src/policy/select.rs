@@ -356,16 +356,22 @@ impl Selection {
             .any(|selected| selected.policy.enforcement != Enforcement::Off)
     }
 
-    /// Where evidence is looked for: the locations of signatures.
+    /// Where evidence is looked for: where signatures are, and where attestations
+    /// are if one is demanded.
     pub fn locations(&self) -> &'static [Location] {
-        if self
-            .demanding()
-            .any(|policy| !policy.attestations.is_empty())
-        {
+        if self.demands_attestations() {
             &Location::ALL
         } else {
             &Location::SIGNATURES
         }
+    }
+
+    /// Whether any policy to be evaluated demands attestations. What is found
+    /// later may then take back what satisfies now, so that nothing is concluded
+    /// before every location was looked at.
+    pub fn demands_attestations(&self) -> bool {
+        self.demanding()
+            .any(|policy| !policy.attestations.is_empty())
     }
 
     /// The policies that are evaluated from evidence.

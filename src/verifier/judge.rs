@@ -209,7 +209,10 @@ impl<'a, S: Source, R: Runtime> Judgement<'a, S, R> {
                 artifact.looked.push(Arc::clone(&kept.evidence));
                 more = true;
             }
-            if more && self.artifacts.iter().all(Artifact::has_documents) {
+            if more
+                && !self.selection.demands_attestations()
+                && self.artifacts.iter().all(Artifact::has_documents)
+            {
                 let verdict = self.decide().await;
                 if is_satisfied(&verdict) {
                     return (Some(verdict), true);
@@ -218,6 +221,13 @@ impl<'a, S: Source, R: Runtime> Judgement<'a, S, R> {
             }
         }
         missing.retain(|missing| !missing.keys.is_empty());
+        if missing.is_empty() && self.selection.demands_attestations() {
+            let verdict = self.decide().await;
+            if is_satisfied(&verdict) {
+                return (Some(verdict), true);
+            }
+            admitted = is_admitted_by_enforcement(&verdict);
+        }
         *open = missing;
         (None, admitted)
     }
@@ -248,8 +258,11 @@ impl<'a, S: Source, R: Runtime> Judgement<'a, S, R> {
             self.artifacts[artifact].looked.push(looked);
             outstanding -= 1;
             // With another location still out, only a verdict that nothing
-            // more can improve ends the wait.
-            if outstanding > 0 && self.artifacts.iter().all(Artifact::has_documents) {
+            // more can change ends the wait. A newer attestation could.
+            if outstanding > 0
+                && !self.selection.demands_attestations()
+                && self.artifacts.iter().all(Artifact::has_documents)
+            {
                 let verdict = self.decide().await;
                 if is_satisfied(&verdict) {
                     return verdict;

@@ -89,7 +89,9 @@ impl<S: Source, R: Runtime> Verifier<S, R> {
         let digest = reference.digest()?;
         let located = self.inner.whereabouts.of(reference.repository()).ok()?;
         let selection = policies.select(&located.repository, subject);
-        if selection.asks_for_manifest() {
+        // What is kept of one location concludes nothing while another one may
+        // hold a newer attestation.
+        if selection.asks_for_manifest() || selection.demands_attestations() {
             return None;
         }
         let needs_evidence = selection.is_evaluated() && selection.needs_evidence();

@@ -2,6 +2,7 @@
 //! asked, how often, what is kept, and what each answer is worth.
 
 mod answers;
+mod attested;
 mod families;
 mod lifetimes;
 mod limits;
