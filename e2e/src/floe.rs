@@ -11,7 +11,7 @@ use reqwest::{Certificate, Client};
 use serde_json::{Value, json};
 
 use crate::{
-    http,
+    http, object,
     process::{self, Process},
     scratch::Scratch,
     second_opinion::Signer,
@@ -150,13 +150,37 @@ pub fn verify_blob(signer: &Signer, root: &Path, bundle: &Path, blob: &Path) -> 
     answer(command)
 }
 
+/// `floe verify` of an image with the trust roots of a webhook's settings.
+///
+/// # Panics
+///
+/// The program cannot be started or was killed.
+pub fn verify_from(settings: &Path, policies: &Path, image: &str) -> Verified {
+    let mut command = Command::new(&*BINARY);
+    command
+        .args(["verify", image, "--policy"])
+        .arg(policies)
+        .arg("--roots-from")
+        .arg(settings);
+    answer(command)
+}
+
+/// A trust root, as a policy refers to it.
+#[derive(Debug, Clone, Copy)]
+pub enum Root<'a> {
+    /// A `trusted_root.json`.
+    File(&'a Path),
+    /// One of the settings.
+    Named(&'a str),
+}
+
 /// What a signature of an image must have, as a policy says it.
 #[derive(Debug, Clone)]
 pub struct Demanded<'a> {
     /// Who must have signed.
     pub signer: &'a Signer,
-    /// A `trusted_root.json`.
-    pub root: &'a Path,
+    /// Whom to believe.
+    pub root: Root<'a>,
     /// Whether it must be in a log.
     pub log: bool,
     /// Whether it must have a timestamp.
@@ -176,7 +200,10 @@ impl Demanded<'_> {
         let keyless = matches!(self.signer, Signer::Identity { .. });
         let mut spec = json!({"match": {}});
         if keyless || self.log || self.timestamp {
-            authority["trustRoots"] = json!([{"file": self.root}]);
+            authority["trustRoots"] = match self.root {
+                Root::File(path) => json!([{"file": path}]),
+                Root::Named(name) => json!([name]),
+            };
         }
         if keyless && !self.log && !self.timestamp {
             // No policy may ask for a certificate and for no time.
@@ -238,6 +265,21 @@ impl Webhook {
     ///
     /// It does not become ready.
     pub fn start(scratch: &Scratch, policies: &Path, registries: &[&str]) -> Self {
+        Self::start_with(scratch, policies, registries, &json!([]))
+    }
+
+    /// The same with `trustRoots` of the settings. Settings are in `floe.yaml`
+    /// of the folder.
+    ///
+    /// # Panics
+    ///
+    /// It does not become ready.
+    pub fn start_with(
+        scratch: &Scratch,
+        policies: &Path,
+        registries: &[&str],
+        trust_roots: &Value,
+    ) -> Self {
         let [port] = process::free_ports();
         let address = format!("127.0.0.1:{port}");
         let ca = scratch.path().join("webhook-ca.pem");
@@ -250,7 +292,7 @@ impl Webhook {
             json!({
                 "apiVersion": "floe.dev/v1", "kind": "Settings",
                 "listen": address, "policies": [policies], "registries": registries,
-                "log": {"format": "text"},
+                "trustRoots": trust_roots, "log": {"format": "text"},
             })
             .to_string(),
         );
@@ -285,6 +327,39 @@ impl Webhook {
     /// Whom the API server trusts for that, PEM.
     pub fn authority(&self) -> &str {
         &self.authority
+    }
+
+    /// What it answers to the creation of a Pod with this image: whether it is
+    /// allowed, and what it says.
+    ///
+    /// # Panics
+    ///
+    /// It does not answer.
+    pub fn judges(&self, image: &str) -> (bool, String) {
+        let review = json!({
+            "apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview",
+            "request": {
+                "uid": "1", "operation": "CREATE", "name": "web", "namespace": "default",
+                "kind": {"group": "", "version": "v1", "kind": "Pod"},
+                "resource": {"group": "", "version": "v1", "resource": "pods"},
+                "userInfo": {"username": "dev"},
+                "object": object::pod(image),
+            },
+        });
+        let client = client(&self.authority).expect("it was ready with this authority");
+        let request = client
+            .post(self.validate_url())
+            .header("Content-Type", "application/json")
+            .body(review.to_string());
+        let answer = http::send(request).expect("the webhook answers").json();
+        let response = &answer["response"];
+        let message = response["status"]["message"].as_str().unwrap_or_default();
+        (response["allowed"] == true, message.to_owned())
+    }
+
+    /// Stops it and waits until it is gone.
+    pub fn stop(mut self) {
+        self.process.stop();
     }
 
     /// The last lines that it logged.

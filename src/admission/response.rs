@@ -176,6 +176,9 @@ fn block(image: &JudgedImage<'_, '_>, namespace: Option<&str>) -> String {
     if verdict.is_inconclusive() {
         retry_line(&mut text, findings());
     }
+    if let Some(origin) = verdict.origin() {
+        let _ = writeln!(text, "  judged as {origin}, which this is a mirror of");
+    }
     if let Some(reference) = verdict.reference() {
         text.push_str("  next: floe verify ");
         let _ = match verdict.pinned() {

@@ -13,6 +13,7 @@ mod registry;
 mod roots;
 mod verify;
 mod webhook;
+mod whereabouts;
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;

@@ -8,7 +8,7 @@ use clap::Args;
 use super::Stop;
 use crate::oci::Registry as Host;
 use crate::source::registry::{Keychain, Options, Registry};
-use crate::verifier::{Limits, Tokio, Verifier};
+use crate::verifier::{Limits, Tokio, Verifier, Whereabouts};
 
 /// Flags about registries.
 #[derive(Debug, Default, Args)]
@@ -60,12 +60,16 @@ impl RegistryArguments {
 
     /// An engine for one run of the command line: loopback over plain HTTP, and
     /// the user's own credentials.
-    pub(super) fn verifier(&self) -> Result<Verifier<Registry, Tokio>, Stop> {
+    pub(super) fn verifier(
+        &self,
+        whereabouts: Whereabouts,
+    ) -> Result<Verifier<Registry, Tokio>, Stop> {
         let mut options = Options::command_line();
         options.keychain = keychain()?;
         self.apply(&mut options)?;
         let registry = Registry::new(options).context("the registry client cannot be made")?;
-        Ok(Verifier::new(registry, Tokio, Limits::default()))
+        let limits = Limits::default();
+        Ok(Verifier::located(registry, Tokio, limits, whereabouts))
     }
 }
 

@@ -34,6 +34,12 @@ pub struct SettingsFile {
     /// Registries that need something special.
     #[serde(default)]
     pub registries: Vec<RegistryFile>,
+    /// Where images come from that are pulled from somewhere else.
+    #[serde(default)]
+    pub mirrors: Vec<MirrorFile>,
+    /// Where signatures are kept that are not beside the images.
+    #[serde(default)]
+    pub signatures: Vec<SignaturesFile>,
     /// Trust roots that policies name.
     #[serde(default)]
     pub trust_roots: Vec<TrustRootFile>,
@@ -119,6 +125,31 @@ pub struct RegistryFile {
     /// behind it. They are never given its credentials.
     #[serde(default)]
     pub redirect_hosts: Vec<String>,
+}
+
+/// One entry of `mirrors`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct MirrorFile {
+    /// Where images are pulled from: a registry, or the beginning of the names
+    /// of repositories.
+    pub mirror: String,
+    /// Where they come from, in the same form.
+    pub of: String,
+}
+
+/// One entry of `signatures`; the first that matches an image counts.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SignaturesFile {
+    /// Pattern for the repositories of the images.
+    pub images: String,
+    /// The repository that holds what is attached to them.
+    #[serde(default)]
+    pub repository: Option<String>,
+    /// What the tags of cosign's legacy layout begin with.
+    #[serde(default)]
+    pub tag_prefix: Option<String>,
 }
 
 /// One entry of `trustRoots`: either `file` or `tuf`.

@@ -9,8 +9,8 @@ mod roots;
 mod settings;
 
 pub use file::{
-    ChannelsFile, KindFile, LimitsFile, LogFile, NamespaceChannels, RegistryFile, SettingsFile,
-    TlsFile, TrustRootFile, TufFile,
+    ChannelsFile, KindFile, LimitsFile, LogFile, MirrorFile, NamespaceChannels, RegistryFile,
+    SettingsFile, SignaturesFile, TlsFile, TrustRootFile, TufFile,
 };
 pub use roots::{RootSource, TrustRootSettings, TufSettings};
 pub use settings::{

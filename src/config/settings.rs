@@ -5,7 +5,10 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::file::{ChannelsFile, LogFile, NamespaceChannels, RegistryFile, SettingsFile, TlsFile};
+use super::file::{
+    ChannelsFile, LogFile, MirrorFile, NamespaceChannels, RegistryFile, SettingsFile,
+    SignaturesFile, TlsFile,
+};
 use super::roots::TrustRootSettings;
 use crate::oci::Registry;
 
@@ -109,6 +112,10 @@ pub struct Settings {
     pub channels: ChannelsFile,
     /// Registries.
     pub registries: Vec<RegistrySettings>,
+    /// Mirrors, as written: the engine gives them their meaning.
+    pub mirrors: Vec<MirrorFile>,
+    /// Where signatures are kept, as written, for the same reason.
+    pub signatures: Vec<SignaturesFile>,
     /// Trust roots.
     pub trust_roots: Vec<TrustRootSettings>,
     /// Kinds.
@@ -157,6 +164,8 @@ impl Default for Settings {
             no_match: NoMatchSetting::Deny,
             channels: ChannelsFile::default(),
             registries: Vec::new(),
+            mirrors: Vec::new(),
+            signatures: Vec::new(),
             trust_roots: Vec::new(),
             kinds: Vec::new(),
             log_format: LogFormat::default(),
@@ -254,6 +263,8 @@ impl Reader<'_> {
             no_match: self.no_match(file.no_match.as_deref()),
             channels: file.channels,
             registries: self.registries(file.registries),
+            mirrors: file.mirrors,
+            signatures: file.signatures,
             trust_roots: self.trust_roots(file.trust_roots),
             kinds: file
                 .kinds

@@ -10,7 +10,7 @@ pub use subject::{Enforcement, PolicyName, Subject};
 
 use std::sync::Arc;
 
-use crate::oci::{PinnedReference, Reference};
+use crate::oci::{PinnedReference, Reference, Repository};
 use crate::trust::SignerId;
 
 /// The end of the matter for one image.
@@ -145,9 +145,17 @@ impl Verdict {
     }
 
     /// The artifact that was judged: the digest written, or the one that the
-    /// tag pointed to.
+    /// tag pointed to, in the repository that it was judged as.
     pub const fn pinned(&self) -> Option<&PinnedReference> {
         self.pinned.as_ref()
+    }
+
+    /// What the reference is a copy of, and was judged as, where it names a
+    /// mirror.
+    pub fn origin(&self) -> Option<&Repository> {
+        let (reference, pinned) = (self.reference.as_ref()?, self.pinned.as_ref()?);
+        let judged = pinned.repository();
+        (judged != reference.repository()).then_some(judged)
     }
 
     /// Allow or deny.

@@ -145,6 +145,8 @@ impl ServeOptions {
             no_match: _,
             channels: _,
             registries: _,
+            mirrors: _,
+            signatures: _,
             trust_roots: _,
             kinds: _,
             log_format: _,

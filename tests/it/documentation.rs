@@ -158,6 +158,7 @@ fn every_field_that_a_report_can_have_is_in_the_page() {
     let image = ImageReport {
         reference: text(),
         pinned: Some(text()),
+        judged_as: Some(text()),
         namespace: Some(text()),
         uses: vec![Place {
             file: Some(text()),

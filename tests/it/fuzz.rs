@@ -8,7 +8,7 @@
 
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use proptest::strategy::{Strategy as _, ValueTree as _};
@@ -18,6 +18,7 @@ use crate::total::mutate;
 
 #[path = "../../fuzz/bodies.rs"]
 mod bodies;
+mod corpus;
 
 /// Mutations of a round: some milliseconds of the slowest target.
 const ROUND: u32 = 64;
@@ -46,15 +47,28 @@ targets! {
     admission_review,
 }
 
+#[expect(clippy::print_stdout, reason = "how far a long run came is its result")]
 fn run(name: &str) {
     let (_, body) = *bodies::TARGETS
         .iter()
         .find(|(known, _)| *known == name)
         .expect("a target");
-    let seeds = corpus(name);
+    let mut seeds = Vec::new();
     let mut accepted = 0;
-    for seed in &seeds {
-        accepted += u32::from(call(name, body, seed));
+    for (case, seed) in corpus(name) {
+        let was = call(name, body, &seed);
+        accepted += u32::from(was);
+        let (verb, _) = case.split_once('-').expect("a case says what comes of it");
+        assert!(
+            match verb {
+                "accepted" => was,
+                "refused" => !was,
+                // What was found once must not do it again.
+                verb => verb == "found",
+            },
+            "{name}: {case} was accepted: {was}"
+        );
+        seeds.push(seed);
     }
     assert!(accepted > 0, "{name}: no case of the corpus is accepted");
     let Some(seconds) = std::env::var("FLOE_FUZZ_SECONDS").ok() else {
@@ -101,6 +115,10 @@ fn round(name: &str, body: fn(&[u8]) -> bool, seeds: &[Vec<u8>], number: u64) {
 }
 
 /// Calls the body; what makes it panic is kept.
+#[expect(
+    clippy::print_stderr,
+    reason = "beside the panic it must be said where its cause is"
+)]
 fn call(name: &str, body: fn(&[u8]) -> bool, bytes: &[u8]) -> bool {
     match catch_unwind(AssertUnwindSafe(|| body(bytes))) {
         Ok(accepted) => accepted,
@@ -116,18 +134,19 @@ fn call(name: &str, body: fn(&[u8]) -> bool, bytes: &[u8]) -> bool {
     }
 }
 
-fn corpus(name: &str) -> Vec<Vec<u8>> {
+/// The cases of a target by name, which says what comes of them: `accepted-…`,
+/// `refused-…`, or `found-…` for what a run once found.
+fn corpus(name: &str) -> Vec<(String, Vec<u8>)> {
     let folder = root().join("fuzz/corpus").join(name);
-    let mut paths: Vec<PathBuf> = fs::read_dir(&folder)
+    let mut cases: Vec<_> = fs::read_dir(&folder)
         .unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
-        .map(|entry| entry.expect("an entry").path())
+        .map(|entry| {
+            let path = entry.expect("an entry").path();
+            let name = path.file_name().expect("a name").to_string_lossy();
+            (name.into_owned(), fs::read(&path).expect("a case"))
+        })
         .collect();
-    paths.sort();
-    let cases: Vec<_> = paths
-        .iter()
-        .map(|path| fs::read(path).expect("a case"))
-        .collect();
-    assert!(!cases.is_empty(), "{name}: the corpus is empty");
+    cases.sort();
     cases
 }
 

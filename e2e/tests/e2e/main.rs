@@ -8,6 +8,7 @@
 mod differential;
 mod documented;
 mod fixtures;
+mod identities;
 mod keyless;
 mod mirrors;
 mod opinions;
@@ -16,3 +17,4 @@ mod places;
 mod reading;
 mod refused;
 mod signed;
+mod trust_roots;

@@ -9,6 +9,7 @@ use clap::{Args, ValueEnum};
 use crate::cli::Stop;
 use crate::cli::registry::RegistryArguments;
 use crate::cli::roots::RootArguments;
+use crate::cli::whereabouts::WhereaboutsArguments;
 use crate::verdict::report::word;
 
 /// Verify images: by reference, or every image that manifests name; or a file
@@ -107,6 +108,9 @@ pub(crate) struct VerifyArguments {
 
     #[command(flatten)]
     pub(super) registry: RegistryArguments,
+
+    #[command(flatten)]
+    pub(super) whereabouts: WhereaboutsArguments,
 }
 
 /// The form of the answer.
@@ -175,6 +179,12 @@ impl VerifyArguments {
                  no registry is asked",
             ));
         }
+        if self.whereabouts.words().next().is_some() {
+            return Err(Stop::usage(
+                "--mirror, --signature-repository and --signature-tag-prefix have no meaning \
+                 with --bundle: nothing is looked up",
+            ));
+        }
         Ok(())
     }
 
@@ -212,6 +222,9 @@ impl VerifyArguments {
             add("--layout", &folder.display().to_string());
         }
         for (flag, value) in self.registry.words() {
+            add(flag, &value);
+        }
+        for (flag, value) in self.whereabouts.words() {
             add(flag, &value);
         }
         if self.offline {
@@ -273,6 +286,8 @@ mod tests {
             &["--key", "c.pub", "--layout", "image", "--offline"],
             &["--key", "c.pub", "--insecure-registry", "r.test:5000"],
             &["--key", "c.pub", "--registry-ca", "r.test=ca.pem"],
+            &["--key", "c.pub", "--mirror", "m.test=r.test"],
+            &["--key", "c.pub", "--signature-repository", "r.test/s"],
         ] {
             let words = [&["floe", "app"], line].concat();
             let verify = Line::parse_from(words).verify;

@@ -161,19 +161,20 @@ fn judged(
     work: Work,
     circumstances: Circumstances,
 ) -> Result<Vec<ImageReport>, Stop> {
+    let whereabouts = arguments.whereabouts.whereabouts()?;
     let Some(folder) = &arguments.layout else {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()
             .context("the runtime cannot be started")?;
         return runtime.block_on(async {
-            let verifier = arguments.registry.verifier()?;
+            let verifier = arguments.registry.verifier(whereabouts)?;
             work.done(verifier, circumstances).await
         });
     };
     let layout =
         Layout::open(folder).with_context(|| format!("{} is no image layout", folder.display()))?;
-    let verifier = Verifier::new(layout, Blocking, Limits::default());
+    let verifier = Verifier::located(layout, Blocking, Limits::default(), whereabouts);
     // No executor, no threads, no socket.
     Blocking.run(work.done(verifier, circumstances))
 }

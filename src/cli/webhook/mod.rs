@@ -13,6 +13,7 @@ use anyhow::Context as _;
 use clap::Args;
 
 use super::registry::RegistryArguments;
+use super::whereabouts;
 use super::{Exit, Stop, files};
 use crate::admission::Gate;
 use crate::config::{LogFormat, Settings};
@@ -89,6 +90,7 @@ pub(super) fn run(arguments: &WebhookArguments) -> Result<Exit, Stop> {
     let coverage = wiring::coverage(&settings)?;
     let channels = wiring::channels(&settings)?;
     let options = wiring::registries(&settings, &arguments.registry)?;
+    let whereabouts = whereabouts::of_settings(&settings)?;
 
     let mut sink = match &settings.log_file {
         Some(path) => {
@@ -104,7 +106,7 @@ pub(super) fn run(arguments: &WebhookArguments) -> Result<Exit, Stop> {
         .context("the runtime cannot be started")?;
     let ended = runtime.block_on(async {
         let registry = Registry::new(options).context("the registry client cannot be made")?;
-        let verifier = Verifier::new(registry, Tokio, Limits::default());
+        let verifier = Verifier::located(registry, Tokio, Limits::default(), whereabouts);
         let gate = Arc::new(Gate::new(verifier, coverage, channels));
         let mut options = serving(arguments, &settings, policies, sink.handle());
         options.metrics = Arc::new(Metrics::default().with_trust_roots(trust.ages()));

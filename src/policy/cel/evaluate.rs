@@ -8,7 +8,7 @@ use crate::evidence::Json;
 
 /// Why an expression has no value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(super) enum EvaluationError {
+pub(in crate::policy) enum EvaluationError {
     #[error("it needs more than {MAX_STEPS} steps")]
     OverBudget,
     #[error("it is {0}, and must be true or false")]

@@ -44,7 +44,8 @@ const TYPED: &[(&str, PredicateFamily, &str)] = &[
     ),
 ];
 
-const KNOWN: &[&str] = &[
+/// The fields of a requirement.
+pub(super) const KNOWN: &[&str] = &[
     "predicateType",
     "by",
     "builder",

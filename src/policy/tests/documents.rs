@@ -349,8 +349,7 @@ fn unknown_fields_are_refused_and_another_case_is_pointed_out() {
         problems(&text),
         [
             "spec.foo: unknown field; known here: match, enforcement, level, tags, authorities, \
-             require, attestations, transparencyLog, timestamps, certificateTransparency, \
-             insecureOldBundles, \
+             require, attestations, transparencyLog, timestamps, certificateTransparency, insecureOldBundles, \
              multiArch, signedFor, outage",
             "spec.match.Images: unknown field; it is written `images`",
         ]

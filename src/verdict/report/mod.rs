@@ -52,6 +52,10 @@ pub struct ImageReport {
     /// The artifact that was judged, as `REPOSITORY@DIGEST`, where it is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pinned: Option<String>,
+    /// The repository that it was judged as, where the reference names a mirror
+    /// of that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub judged_as: Option<String>,
     /// The namespace for which it was judged.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub namespace: Option<String>,
@@ -174,6 +178,7 @@ impl ImageReport {
         Self {
             reference: written.into(),
             pinned: verdict.pinned().map(ToString::to_string),
+            judged_as: verdict.origin().map(ToString::to_string),
             namespace: namespace.map(str::to_owned),
             uses,
             decision: match verdict.decision() {

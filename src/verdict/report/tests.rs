@@ -25,6 +25,25 @@ fn verdict(enforcement: Enforcement, status: Status, findings: Vec<Finding>) -> 
     Verdict::conclude(reference, pinned, vec![outcome], NoMatch::Deny)
 }
 
+#[test]
+fn an_image_of_a_mirror_is_reported_under_both_names() {
+    let mirror: Reference = format!("m.test/api@sha256:{HEX}").parse().expect("legal");
+    let origin: Reference = format!("r.test/api@sha256:{HEX}").parse().expect("legal");
+    for (reference, pinned, judged_as) in [
+        (&mirror, &origin, Some("r.test/api")),
+        (&origin, &origin, None),
+    ] {
+        let pinned = pinned.pinned();
+        let verdict = Verdict::conclude(reference.clone(), pinned, Vec::new(), NoMatch::Allow);
+        let report = ImageReport::new(reference.to_string(), None, Vec::new(), &verdict);
+        assert_eq!(report.judged_as.as_deref(), judged_as);
+        assert_eq!(report.pinned, Some(origin.to_string()));
+        let line = "  judged as r.test/api, which this is a mirror of\n";
+        let text = report.to_text(Detail::Short);
+        assert_eq!(text.contains(line), judged_as.is_some(), "{text}");
+    }
+}
+
 fn place() -> Place {
     Place {
         file: None,

@@ -103,6 +103,9 @@ impl ImageReport {
         } else {
             lines.push(self.allowed_line());
         }
+        if let Some(origin) = &self.judged_as {
+            lines.push(format!("  judged as {origin}, which this is a mirror of"));
+        }
         match wording.detail {
             Detail::Short => {
                 lines.extend(self.short_findings());

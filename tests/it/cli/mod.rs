@@ -148,7 +148,7 @@ fn a_call_without_meaning_is_64() {
     workshop.write("empty/readme.txt", "nothing");
     workshop.write("pod.json", &pod("web", &[&good]));
     for (words, part) in [
-        (&["verify", "app"] as &[&str], "--policy PATH or --key FILE"),
+        (&["verify", "app"] as &[&str], "--policy PATH, --key FILE"),
         (&["verify", "--policy", "policy.yaml"], "nothing to verify"),
         (&["verify", "--nonsense"], "--nonsense"),
         (&["nonsense"], "nonsense"),

@@ -2,7 +2,7 @@
 
 use floe_e2e::{
     cosign_opinion::{self, Target, Version},
-    floe::{self, Demanded},
+    floe::{self, Demanded, Root},
     scratch::Scratch,
     second_opinion::{self, Demands, Signer},
 };
@@ -34,7 +34,7 @@ pub(super) fn floe(exhibit: &Exhibit) -> Judgement {
             let scratch = Scratch::new();
             let demanded = Demanded {
                 signer: &exhibit.signer,
-                root,
+                root: Root::File(root),
                 log: exhibit.log,
                 timestamp: exhibit.stamp,
             };

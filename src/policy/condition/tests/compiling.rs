@@ -297,3 +297,21 @@ fn a_build_without_expressions_refuses_the_field_by_name() {
         ["spec.attestations[0].cel: this build of floe evaluates no expressions; remove it"]
     );
 }
+
+#[cfg(feature = "cel")]
+#[test]
+fn the_example_of_the_page_compiles_and_every_field_has_its_row() {
+    const PAGE: &str = include_str!("../../../../docs/attestations.md");
+    let start = PAGE.find("```yaml\n").expect("an example") + "```yaml\n".len();
+    let example = &PAGE[start..start + PAGE[start..].find("```").expect("its end")];
+    let compiled = crate::policy::compile(&[crate::policy::PolicyDocument {
+        origin: "p.yaml".into(),
+        text: example.to_owned(),
+    }]);
+    assert!(compiled.is_ok(), "{compiled:?}");
+    let rows = PAGE.lines().filter_map(|line| line.strip_prefix("| `"));
+    let named: Vec<_> = rows.filter_map(|row| row.split('`').next()).collect();
+    for field in crate::policy::condition::read::KNOWN {
+        assert!(named.contains(field), "{field}");
+    }
+}

@@ -47,7 +47,7 @@ impl Extension {
         }
     }
 
-    fn to_der(&self) -> Vec<u8> {
+    pub(crate) fn to_der(&self) -> Vec<u8> {
         let critical = if self.critical {
             der::yes()
         } else {
