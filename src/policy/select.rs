@@ -356,12 +356,16 @@ impl Selection {
             .any(|selected| selected.policy.enforcement != Enforcement::Off)
     }
 
-    /// Where evidence is looked for: the locations of signatures.
+    /// Whether a policy demands attestations.
+    pub fn asks_for_attestations(&self) -> bool {
+        let attested = |policy: &Policy| !policy.attestations.is_empty();
+        self.demanding().any(attested)
+    }
+
+    /// Where evidence is looked for: the locations of signatures, and those of
+    /// attestations where a policy demands any.
     pub fn locations(&self) -> &'static [Location] {
-        if self
-            .demanding()
-            .any(|policy| !policy.attestations.is_empty())
-        {
+        if self.asks_for_attestations() {
             &Location::ALL
         } else {
             &Location::SIGNATURES

@@ -137,6 +137,8 @@ impl<S: Source, R: Runtime> Verifier<S, R> {
         let inner = &self.inner;
         let scope = inner.source.scope(known.image.repository());
         let mut found: [Option<Arc<Kept>>; Location::ALL.len()] = Default::default();
+        let attested = known.selection.asks_for_attestations();
+        let last = known.selection.locations().len() - 1;
         for (index, location) in known.selection.locations().iter().enumerate() {
             let query = EvidenceQuery {
                 image: &known.image,
@@ -144,13 +146,22 @@ impl<S: Source, R: Runtime> Verifier<S, R> {
                 prefix: &known.prefix,
                 question: Question::Attached(*location),
             };
-            let Some(kept) = inner.caches.kept(&query, now, known.known_good_for) else {
-                continue;
-            };
-            if kept.is_old(now, &inner.limits) {
-                return None;
+            match inner.caches.kept(&query, now, known.known_good_for) {
+                Some(kept) if kept.is_old(now, &inner.limits) => return None,
+                Some(kept) => found[index] = Some(kept),
+                None if !attested => continue,
+                None if location.may_hold_attestations() => {
+                    let empty = inner.caches.empty(&query, now, known.known_good_for)?;
+                    if empty.is_old(now, &inner.limits) {
+                        return None;
+                    }
+                }
+                None => {}
             }
-            found[index] = Some(kept);
+            // Of attestations the newest decides, wherever it is.
+            if attested && index < last {
+                continue;
+            }
             let looked = || found.iter().flatten().map(|kept| &kept.evidence);
             let verdict = match &*prepared.facts.load() {
                 Some(established) if established.is_of(looked()) => conclude(&established.facts),
