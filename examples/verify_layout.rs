@@ -6,12 +6,11 @@
 //! ```
 
 use std::error::Error;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use floe::policy::{PolicyDocument, compile};
 use floe::source::layout::Layout;
-use floe::trust::{AuthorityMaterial, MaterialRef, Materials, PublicKey};
+use floe::trust::{Material, MaterialRef, Materials, PublicKey};
 use floe::verdict::{Decision, Subject};
 use floe::verifier::{Blocking, Limits, Request, Verifier};
 
@@ -31,8 +30,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     for key in compiled.materials() {
         if let MaterialRef::File(path) = &key {
             let pem = std::fs::read_to_string(path)?;
-            let material = AuthorityMaterial::key(PublicKey::from_pem(&pem)?);
-            keys.insert(key, Ok(Arc::new(material)));
+            let material = Material::Key(PublicKey::from_pem(&pem)?);
+            keys.insert(key, Ok(material));
         }
     }
 

@@ -38,6 +38,7 @@ mod stack;
 mod support {
     pub(crate) mod authority;
     pub(crate) mod hostile;
+    pub(crate) mod tls;
 }
 mod world;
 

@@ -356,20 +356,22 @@ impl Selection {
             .any(|selected| selected.policy.enforcement != Enforcement::Off)
     }
 
-    /// Whether a policy demands attestations.
-    pub fn asks_for_attestations(&self) -> bool {
-        let attested = |policy: &Policy| !policy.attestations.is_empty();
-        self.demanding().any(attested)
-    }
-
-    /// Where evidence is looked for: the locations of signatures, and those of
-    /// attestations where a policy demands any.
+    /// Where evidence is looked for: where signatures are, and where attestations
+    /// are if one is demanded.
     pub fn locations(&self) -> &'static [Location] {
-        if self.asks_for_attestations() {
+        if self.demands_attestations() {
             &Location::ALL
         } else {
             &Location::SIGNATURES
         }
+    }
+
+    /// Whether any policy to be evaluated demands attestations. What is found
+    /// later may then take back what satisfies now, so that nothing is concluded
+    /// before every location that may hold one was looked at.
+    pub fn demands_attestations(&self) -> bool {
+        self.demanding()
+            .any(|policy| !policy.attestations.is_empty())
     }
 
     /// The policies that are evaluated from evidence.

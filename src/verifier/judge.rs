@@ -188,7 +188,7 @@ impl<'a, S: Source, R: Runtime> Judgement<'a, S, R> {
     /// added to `open`.
     async fn recall(&mut self, now: Instant, open: &mut Vec<Open>) -> (Option<Verdict>, bool) {
         let mut admitted = false;
-        let attested = self.selection.asks_for_attestations();
+        let attested = self.selection.demands_attestations();
         let scope = self.inner.source.scope(self.located.asked());
         let mut missing: Vec<Open> = (0..self.artifacts.len())
             .map(|artifact| Open {
@@ -375,7 +375,7 @@ impl<'a, S: Source, R: Runtime> Judgement<'a, S, R> {
         // Of attestations the newest decides, and it may be where nobody has
         // looked yet.
         let seen = |location| artifact.looked.iter().any(|l| l.location == location);
-        let attested = self.selection.asks_for_attestations();
+        let attested = self.selection.demands_attestations();
         let unseen = Location::ALL
             .into_iter()
             .filter(|location| attested && location.may_hold_attestations())

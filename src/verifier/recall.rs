@@ -137,7 +137,7 @@ impl<S: Source, R: Runtime> Verifier<S, R> {
         let inner = &self.inner;
         let scope = inner.source.scope(known.image.repository());
         let mut found: [Option<Arc<Kept>>; Location::ALL.len()] = Default::default();
-        let attested = known.selection.asks_for_attestations();
+        let attested = known.selection.demands_attestations();
         let last = known.selection.locations().len() - 1;
         for (index, location) in known.selection.locations().iter().enumerate() {
             let query = EvidenceQuery {

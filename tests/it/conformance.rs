@@ -22,6 +22,7 @@ const ISSUER: &str = "https://token.actions.githubusercontent.com";
 const FEWEST: usize = 30;
 
 #[test]
+#[expect(clippy::print_stdout, reason = "how many agree belongs into the log")]
 #[ignore = "needs FLOE_CONFORMANCE_VECTORS; ./test runs it where that is set"]
 fn every_published_case_agrees_by_path_and_by_digest() {
     let folder = std::env::var_os("FLOE_CONFORMANCE_VECTORS")

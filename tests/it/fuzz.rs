@@ -47,6 +47,7 @@ targets! {
     admission_review,
 }
 
+#[expect(clippy::print_stdout, reason = "how far a long run came is its result")]
 fn run(name: &str) {
     let (_, body) = *bodies::TARGETS
         .iter()
@@ -114,6 +115,10 @@ fn round(name: &str, body: fn(&[u8]) -> bool, seeds: &[Vec<u8>], number: u64) {
 }
 
 /// Calls the body; what makes it panic is kept.
+#[expect(
+    clippy::print_stderr,
+    reason = "beside the panic it must be said where its cause is"
+)]
 fn call(name: &str, body: fn(&[u8]) -> bool, bytes: &[u8]) -> bool {
     match catch_unwind(AssertUnwindSafe(|| body(bytes))) {
         Ok(accepted) => accepted,

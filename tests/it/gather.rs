@@ -3,6 +3,7 @@
 
 mod answers;
 mod attestations;
+mod attested;
 mod families;
 mod lifetimes;
 mod limits;

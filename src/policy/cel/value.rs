@@ -122,10 +122,6 @@ impl Value<'_> {
             _ => None,
         }
     }
-
-    pub(super) const fn is_number(&self) -> bool {
-        matches!(self, Self::Int(_) | Self::Uint(_) | Self::Double(_))
-    }
 }
 
 /// Compares without rounding.

@@ -85,22 +85,25 @@ impl Refresher {
 
     /// Asks again and again. Ends never; drop it to stop.
     pub async fn run(self, clock: Clock, told: impl Fn(Told) + Send) {
-        let mut failures = 0;
+        let mut failures = 0_u32;
         let mut wait = Duration::ZERO;
+        let mut expired = false;
         loop {
-            let expires = self.root.age().expires;
-            let left = expires.map(|at| between(clock(), at));
-            tokio::select! {
-                () = tokio::time::sleep(wait) => {}
-                // Only where it is still ahead: an expiry is told once.
-                () = tokio::time::sleep(left.unwrap_or_default()), if left.is_some_and(|left| !left.is_zero() && left <= wait) => {
-                    wait = wait.saturating_sub(left.unwrap_or_default());
-                    told(Told::Expired);
-                    continue;
-                }
+            let left = self.left(&clock).filter(|left| !expired && *left <= wait);
+            tokio::time::sleep(left.unwrap_or(wait)).await;
+            if let Some(left) = left {
+                wait -= left;
+                expired = true;
+                told(Told::Expired);
+                continue;
             }
             let (outcome, kept) = self.ask(clock()).await;
-            failures = if outcome.is_ok() { 0 } else { failures + 1 };
+            if outcome.is_ok() {
+                failures = 0;
+                expired = false;
+            } else {
+                failures = failures.saturating_add(1);
+            }
             told(match outcome {
                 Ok(true) => Told::Changed,
                 Ok(false) => Told::Same,
@@ -109,9 +112,15 @@ impl Refresher {
             if let Err(why) = kept {
                 told(Told::NotKept(why));
             }
-            let left = self.root.age().expires.map(|at| between(clock(), at));
-            wait = jittered(next(self.root.options.refresh_every, left, failures));
+            let every = self.root.options.refresh_every;
+            wait = jittered(next(every, self.left(&clock), failures));
         }
+    }
+
+    /// The time until the root expires, zero once it has; `None` without one.
+    fn left(&self, clock: &Clock) -> Option<Duration> {
+        let expires = self.root.age().expires?;
+        Some(Duration::try_from(expires.duration_since(clock())).unwrap_or_default())
     }
 
     async fn ask(&self, now: Timestamp) -> (Result<bool, RefreshError>, Result<(), String>) {
@@ -203,25 +212,44 @@ fn client(options: &TufOptions) -> Result<reqwest::Client, TufError> {
         .map_err(|error| TufError::Client(error.without_url().to_string()))
 }
 
-/// The time from `now` to `then`; none where it has passed.
-fn between(now: Timestamp, then: Timestamp) -> Duration {
-    Duration::try_from(then.duration_since(now)).unwrap_or_default()
-}
-
 /// How long to wait before the next attempt: the interval, sooner after
-/// failures, and so that metadata does not expire without an attempt.
+/// failures, and so that metadata does not expire without an attempt. Without
+/// `left` there is nothing that could expire.
 fn next(every: Duration, left: Option<Duration>, failures: u32) -> Duration {
     let usual = match failures.checked_sub(1) {
         None => every,
         Some(doublings) => RETRY.saturating_mul(1 << doublings.min(16)).min(every),
     };
     match left {
-        Some(left) if !left.is_zero() => usual.min((left / 2).max(BEFORE_EXPIRY)),
-        _ => usual,
+        Some(left) => usual.min((left / 2).max(BEFORE_EXPIRY)),
+        None => usual,
     }
 }
 
 /// A tenth more or less, so that replicas do not all ask at once.
 fn jittered(wait: Duration) -> Duration {
     wait.mul_f64(0.9 + 0.2 * rand::random::<f64>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failures_and_expiry_bring_the_next_attempt_nearer() {
+        let hour = Duration::from_secs(3600);
+        let week = Some(hour * 24 * 7);
+        assert_eq!(next(hour, week, 0), hour);
+        assert_eq!(next(hour, None, 0), hour);
+        assert_eq!(next(hour, week, 1), RETRY);
+        assert_eq!(next(hour, week, 3), RETRY * 4);
+        assert_eq!(next(hour, week, u32::MAX), hour);
+        // Half of what is left, and never as fast as it goes.
+        assert_eq!(next(hour, Some(hour), 0), hour / 2);
+        assert_eq!(next(hour, Some(Duration::from_secs(1)), 0), BEFORE_EXPIRY);
+        assert_eq!(next(hour, Some(Duration::ZERO), 0), BEFORE_EXPIRY);
+        // Who asks more often anyway, does.
+        let second = Duration::from_secs(1);
+        assert_eq!(next(second, Some(Duration::ZERO), 7), second);
+    }
 }

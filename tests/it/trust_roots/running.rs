@@ -34,7 +34,7 @@ async fn an_expiry_is_told_when_it_comes_although_nothing_is_refreshed() {
     place.publish();
     let process = place.process();
     let configured = process.configured.clone();
-    let start = end - SignedDuration::from_millis(400);
+    let start = end - SignedDuration::from_millis(1500);
     let mut told = run(process, start);
     assert_eq!(next(&mut told).await, Told::Changed);
     assert_eq!(next(&mut told).await, Told::Expired);
