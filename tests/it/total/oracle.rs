@@ -202,7 +202,7 @@ fn a_bundle_with_a_changed_part_that_another_verifier_refuses_is_refused() {
     let signed = SIGSTORE.sign(&image()).stamp(Stamp::Embedded).make();
     for part in parts {
         let seed = part(&mut signed.clone()).clone();
-        holds(60, &[seed.clone()], |bytes| {
+        holds(60, std::slice::from_ref(&seed), |bytes| {
             let mut signed = signed.clone();
             *part(&mut signed) = bytes.to_vec();
             let accepted = judged(&signed);
