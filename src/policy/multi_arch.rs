@@ -14,7 +14,7 @@ use super::{Facts, MultiArch, Policy, Requirement};
 use crate::evidence::{Obstacle, ObstacleKind};
 use crate::oci::Digest;
 use crate::trust::SignerId;
-use crate::verdict::{Code, Enforcement, Finding, FindingKind, Outcome, Status};
+use crate::verdict::{Code, Enforcement, Finding, FindingKind, Outcome, SignedBy, Status};
 
 /// What the artifact that is judged turned out to be.
 #[derive(Debug, Clone, Default)]
@@ -171,7 +171,11 @@ impl<'f> Every<'f> {
         if satisfied && let Some(signers) = self.common(&all).meet(requirement) {
             outcome.signers = signers
                 .into_iter()
-                .map(|(at, signer)| (Arc::clone(&self.policy.authorities[at].name), signer))
+                .map(|(at, signer)| SignedBy {
+                    authority: Arc::clone(&self.policy.authorities[at].name),
+                    signer,
+                    proof: None,
+                })
                 .collect();
             return Status::Satisfied;
         }

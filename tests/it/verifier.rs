@@ -97,7 +97,7 @@ fn an_image_signed_in_either_layout_is_admitted_and_the_signer_is_named() {
             let signers: Vec<_> = outcome
                 .signers
                 .iter()
-                .map(|(authority, signer)| (&**authority, signer.to_string()))
+                .map(|by| (&*by.authority, by.signer.to_string()))
                 .collect();
             assert_eq!(signers, [("ci", format!("key {fingerprint}"))]);
         }
