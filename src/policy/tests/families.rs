@@ -72,10 +72,11 @@ proptest! {
         if met(&all) {
             prop_assert_eq!(found.status, Some(Satisfied));
             let of_all = shared(&all, 4);
-            for (name, signer) in &found.signers {
-                let at = ["a", "b", "c", "d"].iter().position(|n| **n == **name).expect("known");
-                let signed = of_all[at].iter().any(|n| super::combining::signer(*n) == *signer);
-                prop_assert!(signed, "{} did not sign every entry", signer);
+            for by in &found.signers {
+                let name = &*by.authority;
+                let at = ["a", "b", "c", "d"].iter().position(|n| *n == name).expect("known");
+                let signed = of_all[at].iter().any(|n| super::combining::signer(*n) == by.signer);
+                prop_assert!(signed, "{} did not sign every entry", by.signer);
             }
         } else if read.len() == all.len() || (!read.is_empty() && !met(&read)) {
             prop_assert_eq!(found.status, Some(Violated));
@@ -101,7 +102,10 @@ fn two_accepted_signers_that_share_no_entry_are_not_one() {
     assert_eq!(found.findings[0].code, Code::ChildSignersDiffer);
     let found = run(&any, &[both, b]);
     assert_eq!(found.status, Some(Satisfied));
-    assert_eq!(found.signers, [("b".into(), signer(2))]);
+    let [by] = &found.signers[..] else {
+        panic!("{:?}", found.signers);
+    };
+    assert_eq!((&*by.authority, &by.signer), ("b", &signer(2)));
     // One key under two authorities is not the same authority.
     let other: Entry = (vec![vec![], vec![1]], false);
     let found = run(&any, &[a, other]);
