@@ -35,6 +35,15 @@ impl Location {
     /// Those that may hold signatures.
     pub const SIGNATURES: [Self; 2] = [Self::Referrers, Self::SignatureTag];
 
+    /// Whether attestations are looked for here. Of those the newest decides, so
+    /// that none of these places may be left out.
+    pub const fn may_hold_attestations(self) -> bool {
+        match self {
+            Self::Referrers | Self::AttestationTag => true,
+            Self::SignatureTag => false,
+        }
+    }
+
     /// The name in reports.
     pub const fn as_str(self) -> &'static str {
         match self {

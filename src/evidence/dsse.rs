@@ -34,7 +34,9 @@ impl Envelope {
             signatures: signatures
                 .into_iter()
                 .map(|value| {
-                    Object::parse("signature", value.get(), &["sig", "keyid"])?.base64("sig")
+                    let signature = Object::parse("signature", value.get(), &["sig", "keyid"])?;
+                    signature.optional_string("keyid")?;
+                    signature.base64("sig")
                 })
                 .collect::<Result<_, _>>()?,
         })
@@ -60,6 +62,23 @@ pub(super) const KEYS: &[&str] = &["payload", "payloadType", "signatures"];
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_name_of_a_key_is_a_text_if_it_is_there() {
+        for (keyid, accepted) in [
+            ("", true),
+            (r#","keyid":"x""#, true),
+            (r#","keyid":null"#, true),
+            (r#","keyid":0"#, false),
+            (r#","keyid":{"a":1}"#, false),
+        ] {
+            let text = format!(
+                r#"{{"payload":"e30=","payloadType":"t","signatures":[{{"sig":"AA=="{keyid}}}]}}"#
+            );
+            let object = Object::parse("envelope", &text, KEYS).unwrap();
+            assert_eq!(Envelope::parse(&object).is_ok(), accepted, "{keyid}");
+        }
+    }
 
     #[test]
     fn the_signed_bytes_are_those_of_the_protocol() {

@@ -16,9 +16,10 @@ use crate::trust::{
 };
 use crate::verdict::Code;
 
-/// More authorities than any policy needs, and few enough to combine in every
-/// way that a requirement may ask for.
-const MAX_AUTHORITIES: usize = 32;
+/// More authorities than any policy needs: a hundred workflows of one
+/// organisation share their material and are compared with what was proven once.
+/// In how many ways they may be combined has a bound of its own.
+const MAX_AUTHORITIES: usize = 128;
 
 /// One authority that was read without complaint.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -204,11 +204,16 @@ impl<'f> Every<'f> {
         Status::Violated
     }
 
-    /// For each authority, who signed all of `entries` for it.
+    /// For each authority, who signed all of `entries` for it; whoever signed any
+    /// entry at all, if nothing is known about others.
     fn common(&self, entries: &[usize]) -> Common<'f> {
         let authorities = 0..self.policy.authorities.len();
         let found = authorities.clone().map(|authority| {
             let mut sets = entries.iter().map(|entry| &self.signers[*entry][authority]);
+            if entries.is_empty() {
+                let any = self.signers.iter().flat_map(|entry| &entry[authority]);
+                return any.copied().collect();
+            }
             let first = sets.next().cloned().unwrap_or_default();
             sets.fold(first, |common, set| {
                 common.intersection(set).copied().collect()

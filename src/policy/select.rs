@@ -368,7 +368,7 @@ impl Selection {
 
     /// Whether any policy to be evaluated demands attestations. What is found
     /// later may then take back what satisfies now, so that nothing is concluded
-    /// before every location was looked at.
+    /// before every location that may hold one was looked at.
     pub fn demands_attestations(&self) -> bool {
         self.demanding()
             .any(|policy| !policy.attestations.is_empty())

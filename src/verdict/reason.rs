@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::evidence::{Obstacle, ObstacleKind};
-use crate::trust::{Rejection, RejectionKind};
+use crate::trust::RejectionKind;
 
 macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident = $code:literal,)*) => {
@@ -140,15 +140,6 @@ impl Finding {
     /// evidence.
     pub fn blocked(code: Code, message: impl Into<String>) -> Self {
         Self::new(code, FindingKind::Obstacle, message)
-    }
-
-    /// A document that does not count; explains, denies nothing by itself.
-    pub fn note(rejection: &Rejection) -> Self {
-        Self::new(
-            Code::Rejection(rejection.kind),
-            FindingKind::Note,
-            rejection.detail.clone(),
-        )
     }
 
     /// Something that explains and denies nothing by itself.

@@ -130,7 +130,7 @@ struct FactKey {
 #[derive(Debug)]
 pub(super) struct Caches {
     evidence: Cache<EvidenceKey, Arc<Kept>, Weigh, Hasher>,
-    absences: Cache<EvidenceKey, Instant, UnitWeighter, Hasher>,
+    absences: Cache<EvidenceKey, Arc<Kept>, UnitWeighter, Hasher>,
     facts: Cache<FactKey, Arc<Established>, WeighFacts, Hasher>,
     trees: Cache<TreeKey, Arc<Tree>, WeighTrees, Hasher>,
     absence_lifetime: Duration,
@@ -163,7 +163,25 @@ impl Caches {
     pub(super) fn is_absent(&self, key: &EvidenceKey, now: Instant) -> bool {
         self.absences
             .get(key)
-            .is_some_and(|since| now.saturating_duration_since(since) < self.absence_lifetime)
+            .is_some_and(|empty| self.is_absence(&empty, now))
+    }
+
+    /// Whether `empty` still counts as "nothing is there" against an image.
+    pub(super) fn is_absence(&self, empty: &Kept, now: Instant) -> bool {
+        now.saturating_duration_since(empty.looked_at) < self.absence_lifetime
+    }
+
+    /// That this was empty when it was last looked at, not longer ago than
+    /// `known_good_for`. It says that there was nothing newer than what is kept
+    /// of the other locations, and not, after a moment, that nothing is there.
+    pub(super) fn empty(
+        &self,
+        query: &EvidenceQuery<'_>,
+        now: Instant,
+        known_good_for: Duration,
+    ) -> Option<Arc<Kept>> {
+        let empty = self.absences.get(query)?;
+        (now.saturating_duration_since(empty.looked_at) <= known_good_for).then_some(empty)
     }
 
     /// Keeps what a flight found – unless it has gaps, which are never kept.
@@ -171,16 +189,17 @@ impl Caches {
         if !found.is_complete() {
             return;
         }
+        let kept = Arc::new(Kept {
+            evidence: Arc::clone(found),
+            looked_at: now,
+            next_refresh: Mutex::new(now),
+        });
         if found.documents.is_empty() {
             self.evidence.remove(key);
-            self.absences.insert(key.clone(), now);
+            self.absences.insert(key.clone(), kept);
         } else {
-            let kept = Kept {
-                evidence: Arc::clone(found),
-                looked_at: now,
-                next_refresh: Mutex::new(now),
-            };
-            self.evidence.insert(key.clone(), Arc::new(kept));
+            self.absences.remove(key);
+            self.evidence.insert(key.clone(), kept);
         }
     }
 

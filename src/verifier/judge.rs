@@ -10,7 +10,7 @@ use super::engine::{Inner, Looked, TreeFound};
 use super::tree::Tree;
 use super::whereabouts::{Located, TagPrefix};
 use super::{Request, Runtime, is_admitted_by_enforcement, is_satisfied, known_good_for, runtime};
-use crate::evidence::{Obstacle, ObstacleKind};
+use crate::evidence::{Location, Obstacle, ObstacleKind};
 use crate::oci::{Digest, Repository};
 use crate::policy::{Child, Facts, Family, MaterialId, Pinning, Selection, decide};
 use crate::source::Source;
@@ -56,6 +56,12 @@ impl Artifact {
             looked: Vec::new(),
             unseen: Vec::new(),
         }
+    }
+
+    /// Adds what was found, in place of what was known of that location before.
+    fn add(&mut self, found: Looked) {
+        self.looked.retain(|known| known.location != found.location);
+        self.looked.push(found);
     }
 
     fn has_documents(&self) -> bool {
@@ -182,6 +188,7 @@ impl<'a, S: Source, R: Runtime> Judgement<'a, S, R> {
     /// added to `open`.
     async fn recall(&mut self, now: Instant, open: &mut Vec<Open>) -> (Option<Verdict>, bool) {
         let mut admitted = false;
+        let attested = self.selection.demands_attestations();
         let scope = self.inner.source.scope(self.located.asked());
         let mut missing: Vec<Open> = (0..self.artifacts.len())
             .map(|artifact| Open {
@@ -199,20 +206,28 @@ impl<'a, S: Source, R: Runtime> Judgement<'a, S, R> {
                     question: Question::Attached(*location),
                 };
                 let inner = self.inner;
-                let Some(kept) = inner.caches.kept(&key.query(), now, self.known_good_for) else {
+                let query = key.query();
+                let kept = inner.caches.kept(&query, now, self.known_good_for);
+                let found = kept.is_some();
+                let empty = || inner.caches.empty(&query, now, self.known_good_for);
+                let Some(kept) = kept.or_else(empty) else {
                     missing.keys.push(key);
                     continue;
                 };
+                if !found && !inner.caches.is_absence(&kept, now) {
+                    // Asked again, unless everything is satisfied without.
+                    missing.keys.push(key.clone());
+                    if !attested {
+                        continue;
+                    }
+                }
                 if kept.claim_refresh(now, &inner.limits) {
                     inner.refresh(&key, self.request);
                 }
                 artifact.looked.push(Arc::clone(&kept.evidence));
                 more = true;
             }
-            if more
-                && !self.selection.demands_attestations()
-                && self.artifacts.iter().all(Artifact::has_documents)
-            {
+            if more && self.artifacts.iter().all(Artifact::has_documents) {
                 let verdict = self.decide().await;
                 if is_satisfied(&verdict) {
                     return (Some(verdict), true);
@@ -221,13 +236,6 @@ impl<'a, S: Source, R: Runtime> Judgement<'a, S, R> {
             }
         }
         missing.retain(|missing| !missing.keys.is_empty());
-        if missing.is_empty() && self.selection.demands_attestations() {
-            let verdict = self.decide().await;
-            if is_satisfied(&verdict) {
-                return (Some(verdict), true);
-            }
-            admitted = is_admitted_by_enforcement(&verdict);
-        }
         *open = missing;
         (None, admitted)
     }
@@ -235,14 +243,8 @@ impl<'a, S: Source, R: Runtime> Judgement<'a, S, R> {
     /// Looks at the locations that are not known, all at once, and ends as soon
     /// as the policies are satisfied: a location that hangs does not hold up
     /// what another one proves.
-    async fn look_at(mut self, mut open: Vec<Open>, since: Instant, until: Instant) -> Verdict {
+    async fn look_at(mut self, open: Vec<Open>, since: Instant, until: Instant) -> Verdict {
         let (inner, request) = (self.inner, self.request);
-        let now = inner.runtime.now();
-        for artifact in &mut open {
-            artifact
-                .keys
-                .retain(|key| !inner.caches.is_absent(key, now));
-        }
         let mut outstanding: usize = open.iter().map(|open| open.keys.len()).sum();
         let waiting = stream::iter(open).map(|open| {
             let artifact = open.artifact;
@@ -255,14 +257,11 @@ impl<'a, S: Source, R: Runtime> Judgement<'a, S, R> {
         });
         let mut waiting = waiting.flatten_unordered(inner.limits.children_at_once);
         while let Some((artifact, looked)) = waiting.next().await {
-            self.artifacts[artifact].looked.push(looked);
+            self.artifacts[artifact].add(looked);
             outstanding -= 1;
             // With another location still out, only a verdict that nothing
-            // more can change ends the wait. A newer attestation could.
-            if outstanding > 0
-                && !self.selection.demands_attestations()
-                && self.artifacts.iter().all(Artifact::has_documents)
-            {
+            // more can improve ends the wait.
+            if outstanding > 0 && self.artifacts.iter().all(Artifact::has_documents) {
                 let verdict = self.decide().await;
                 if is_satisfied(&verdict) {
                     return verdict;
@@ -372,9 +371,24 @@ impl<'a, S: Source, R: Runtime> Judgement<'a, S, R> {
             established.push((*id, worth));
         }
         let gaps = artifact.looked.iter().flat_map(|looked| &looked.gaps);
+        let mut gaps: Vec<_> = gaps.chain(&artifact.unseen).cloned().collect();
+        // Of attestations the newest decides, and it may be where nobody has
+        // looked yet.
+        let seen = |location| artifact.looked.iter().any(|l| l.location == location);
+        let attested = self.selection.demands_attestations();
+        let unseen = Location::ALL
+            .into_iter()
+            .filter(|location| attested && location.may_hold_attestations())
+            .find(|location| !seen(*location));
+        gaps.extend(unseen.map(|location| {
+            Obstacle::new(
+                ObstacleKind::LookFailed,
+                format!("{} was not looked at", location.as_str()),
+            )
+        }));
         Facts {
             established,
-            gaps: gaps.chain(&artifact.unseen).cloned().collect(),
+            gaps,
             family: Family::NotAsked,
         }
     }

@@ -89,9 +89,7 @@ impl<S: Source, R: Runtime> Verifier<S, R> {
         let digest = reference.digest()?;
         let located = self.inner.whereabouts.of(reference.repository()).ok()?;
         let selection = policies.select(&located.repository, subject);
-        // What is kept of one location concludes nothing while another one may
-        // hold a newer attestation.
-        if selection.asks_for_manifest() || selection.demands_attestations() {
+        if selection.asks_for_manifest() {
             return None;
         }
         let needs_evidence = selection.is_evaluated() && selection.needs_evidence();
@@ -139,6 +137,8 @@ impl<S: Source, R: Runtime> Verifier<S, R> {
         let inner = &self.inner;
         let scope = inner.source.scope(known.image.repository());
         let mut found: [Option<Arc<Kept>>; Location::ALL.len()] = Default::default();
+        let attested = known.selection.demands_attestations();
+        let last = known.selection.locations().len() - 1;
         for (index, location) in known.selection.locations().iter().enumerate() {
             let query = EvidenceQuery {
                 image: &known.image,
@@ -146,13 +146,22 @@ impl<S: Source, R: Runtime> Verifier<S, R> {
                 prefix: &known.prefix,
                 question: Question::Attached(*location),
             };
-            let Some(kept) = inner.caches.kept(&query, now, known.known_good_for) else {
-                continue;
-            };
-            if kept.is_old(now, &inner.limits) {
-                return None;
+            match inner.caches.kept(&query, now, known.known_good_for) {
+                Some(kept) if kept.is_old(now, &inner.limits) => return None,
+                Some(kept) => found[index] = Some(kept),
+                None if !attested => continue,
+                None if location.may_hold_attestations() => {
+                    let empty = inner.caches.empty(&query, now, known.known_good_for)?;
+                    if empty.is_old(now, &inner.limits) {
+                        return None;
+                    }
+                }
+                None => {}
             }
-            found[index] = Some(kept);
+            // Of attestations the newest decides, wherever it is.
+            if attested && index < last {
+                continue;
+            }
             let looked = || found.iter().flatten().map(|kept| &kept.evidence);
             let verdict = match &*prepared.facts.load() {
                 Some(established) if established.is_of(looked()) => conclude(&established.facts),

@@ -2,10 +2,12 @@
 //! asked, how often, what is kept, and what each answer is worth.
 
 mod answers;
+mod attestations;
 mod attested;
 mod families;
 mod lifetimes;
 mod limits;
+mod many;
 mod places;
 
 use std::sync::Arc;

@@ -100,7 +100,7 @@ pub(super) fn outcome(policy: Policy, facts: &Facts) -> Outcome {
 }
 
 /// Who signed for each authority, and what could not be looked at.
-fn facts(signers: &[Vec<u8>], gaps: bool) -> Facts {
+pub(super) fn facts(signers: &[Vec<u8>], gaps: bool) -> Facts {
     Facts {
         established: signers
             .iter()
@@ -275,7 +275,7 @@ fn one_signer_never_counts_for_two() {
 }
 
 /// Tries every choice and every signer.
-fn obvious(requirement: &Requirement, signers: &[Vec<u8>]) -> bool {
+pub(super) fn obvious(requirement: &Requirement, signers: &[Vec<u8>]) -> bool {
     fn run(
         requirement: &Requirement,
         signers: &[Vec<u8>],
@@ -318,7 +318,7 @@ fn obvious(requirement: &Requirement, signers: &[Vec<u8>]) -> bool {
     run(requirement, signers, &mut Vec::new(), &mut |_| true)
 }
 
-fn requirement() -> impl Strategy<Value = Requirement> {
+pub(super) fn requirement() -> impl Strategy<Value = Requirement> {
     let leaf = (0..4_usize).prop_map(Is);
     leaf.prop_recursive(2, 10, 3, |inner| {
         let children = proptest::collection::vec(inner, 1..4);

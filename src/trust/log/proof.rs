@@ -12,7 +12,8 @@ use crate::trust::{Rejection, RejectionKind};
 ///
 /// Rekor v1 counts entries over all its trees, so the place in the tree stands
 /// in the proof. Of Rekor v2's proof nothing but the hashes is used: place and
-/// size stand in the entry and in the checkpoint.
+/// size stand in the entry and in the checkpoint, and what the proof says of
+/// size and root beside must only not contradict.
 ///
 /// # Errors
 ///
@@ -39,6 +40,10 @@ pub(super) fn verify(
             proof.index
         }
         Generation::V2 => {
+            // Copies that nobody needs; one that differs is not of this proof.
+            if !proof.root_hash.is_empty() && proof.root_hash != tree.root.as_bytes() {
+                return Err(invalid("is for another tree than its checkpoint"));
+            }
             if proof.tree_size != 0 && proof.tree_size != tree.size {
                 return Err(invalid("is for a tree of another size than its checkpoint"));
             }

@@ -48,7 +48,7 @@ fn every_child(key: &Key) -> PolicySet {
 }
 
 /// An entry of an index, for `platform` unless that is empty.
-fn entry(image: &Image, media_type: &str, platform: &str) -> Value {
+pub(super) fn entry(image: &Image, media_type: &str, platform: &str) -> Value {
     let mut entry = json!({
         "mediaType": media_type, "digest": image.digest.to_string(), "size": image.size,
     });
@@ -58,7 +58,7 @@ fn entry(image: &Image, media_type: &str, platform: &str) -> Value {
     entry
 }
 
-fn index(contents: &mut RepositoryContents, entries: &[Value]) -> Image {
+pub(super) fn index(contents: &mut RepositoryContents, entries: &[Value]) -> Image {
     let text = json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": entries});
     contents.manifest(INDEX, text.to_string())
 }

@@ -13,6 +13,7 @@ mod hosts;
 mod keys;
 pub(crate) mod mutate;
 mod names;
+mod oracle;
 mod policies;
 mod reviews;
 mod signatures;

@@ -218,6 +218,8 @@ fn dsse_1(spec: &Object<'_>) -> Result<Body, Unread> {
         let verifier = Verifier::from_pem(signature, "verifier")?;
         Ok((signature.base64("signature")?, verifier))
     })?;
+    // Of the envelope as it was uploaded, which nobody has any more.
+    hash(spec, "envelopeHash")?;
     Ok(Body {
         about: About::Envelope {
             payload: hash(spec, "payloadHash")?,
@@ -256,6 +258,8 @@ fn intoto_2(spec: &Object<'_>) -> Result<Body, Unread> {
             })?;
             Ok((bytes, Verifier::from_pem(signature, "publicKey")?))
         })?;
+    // As in `dsse`.
+    hash(&content, "hash")?;
     Ok(Body {
         about: About::Envelope {
             payload: hash(&content, "payloadHash")?,

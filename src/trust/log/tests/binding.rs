@@ -314,6 +314,12 @@ fn a_changed_entry_over_an_envelope_is_refused_for_its_own_reason() {
             ("no payload", MALFORMED, |b| {
                 b["spec"]["payloadHash"] = Value::Null
             }),
+            ("no envelope", MALFORMED, |b| {
+                b["spec"]["envelopeHash"] = Value::Null
+            }),
+            ("an envelope of no digest", MALFORMED, |b| {
+                b["spec"]["envelopeHash"]["value"] = json!("envelope")
+            }),
         ],
         code,
     );
@@ -328,6 +334,9 @@ fn a_changed_entry_over_an_envelope_is_refused_for_its_own_reason() {
             }),
             ("another payload", MISMATCH, |b| {
                 b["spec"]["content"]["payloadHash"] = sha256(b"other");
+            }),
+            ("no envelope", MALFORMED, |b| {
+                b["spec"]["content"]["hash"] = Value::Null
             }),
             ("two signatures", MISMATCH, |b| {
                 let list = &mut b["spec"]["content"]["envelope"]["signatures"];

@@ -226,6 +226,10 @@ fn place_and_size_of_rekor_v2_come_from_the_entry_and_the_checkpoint() {
             ("another place", PROOF, |_, e| e.index = 0),
             ("outside the tree", PROOF, |_, e| e.index = 3),
             ("another size", PROOF, |_, e| proof(e).tree_size = 4),
+            ("another root", PROOF, |_, e| proof(e).root_hash[0] ^= 1),
+            ("root of another form", PROOF, |_, e| {
+                proof(e).root_hash = vec![0; 72]
+            }),
             ("hash flipped", PROOF, |_, e| proof(e).hashes[0][0] ^= 1),
             ("another leaf", PROOF, |_, e| e.body.push(b' ')),
             ("larger tree", PROOF, |w, e| {
