@@ -89,7 +89,9 @@ pub(super) fn remedy(code: Code) -> &'static str {
         },
         Code::Rejection(kind) => match kind {
             R::Malformed => "remove the broken document, or sign again",
-            R::FormatNotSupported => "sign with cosign, as a Sigstore bundle v0.3 or under a .sig tag",
+            R::FormatNotSupported => {
+                "sign with cosign, as a Sigstore bundle v0.3 or under a .sig tag"
+            }
             R::SignatureInvalid => "sign as one of the signers that the policy accepts",
             R::SubjectMismatch => {
                 "sign this very digest; a signature of another image does not count"
