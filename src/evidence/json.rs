@@ -122,15 +122,6 @@ impl<'a> Object<'a> {
         })
     }
 
-    /// As [`Self::base64`] for one that may be absent; an empty text is the same
-    /// as an absent one, which protobuf does not tell apart.
-    pub(crate) fn optional_base64(&self, key: &str) -> Result<Option<Vec<u8>>, JsonError> {
-        match self.optional_string(key)? {
-            Some(text) if !text.is_empty() => self.base64(key).map(Some),
-            _ => Ok(None),
-        }
-    }
-
     pub(crate) fn optional_object(
         &self,
         key: &str,

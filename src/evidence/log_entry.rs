@@ -100,9 +100,16 @@ impl InclusionProof {
                 "the checkpoint has more than {MAX_CHECKPOINT_BYTES} bytes"
             )));
         }
+        // A copy in every generation; one of another length is of no tree.
+        let root_hash = proof.base64("rootHash")?;
+        if root_hash.len() != 32 {
+            return Err(JsonError(
+                "inclusionProof.rootHash is not 32 bytes in base64".into(),
+            ));
+        }
         Ok(Self {
             index: proof.index("logIndex")?,
-            root_hash: proof.optional_base64("rootHash")?.unwrap_or_default(),
+            root_hash,
             tree_size: proof.index("treeSize")?,
             hashes: hashes
                 .into_iter()
@@ -198,9 +205,14 @@ mod tests {
         };
         assert_eq!(read(&bare), Ok(expected));
         let mut short = entry();
-        short["inclusionProof"] = json!({"checkpoint": {}});
+        let root = "A".repeat(43) + "=";
+        short["inclusionProof"] = json!({"checkpoint": {}, "rootHash": root});
         let proof = read(&short).expect("an entry").proof.expect("a proof");
-        assert_eq!((proof.checkpoint, proof.root_hash), (None, vec![]));
+        assert_eq!((proof.checkpoint, proof.root_hash), (None, vec![0; 32]));
+        for root in ["", "AAAA"] {
+            short["inclusionProof"]["rootHash"] = json!(root);
+            assert!(read(&short).is_err(), "{root:?}");
+        }
     }
 
     #[test]

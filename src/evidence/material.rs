@@ -83,8 +83,7 @@ pub struct InclusionProof {
     /// Index in the tree. With Rekor v1, which has had several trees, smaller
     /// than [`LogEntry::index`].
     pub index: u64,
-    /// Root hash of the tree, as a copy beside the checkpoint. Empty where the
-    /// writer left it out.
+    /// Root hash of the tree, as a copy beside the checkpoint.
     pub root_hash: Vec<u8>,
     /// Number of leaves of the tree, as a copy beside the checkpoint.
     pub tree_size: u64,

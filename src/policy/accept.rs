@@ -11,7 +11,9 @@ use jiff::Timestamp;
 
 use super::{Authority, Facts, Mismatch, Policy};
 use crate::oci::{Reference, Repository};
-use crate::trust::{Claim, Established, Proof, SignatureClaim, SignerId, Verified, Window};
+use crate::trust::{
+    Claim, Established, Proof, RejectionKind, SignatureClaim, SignerId, Verified, Window,
+};
 use crate::verdict::Code;
 
 /// The annotation by which a signer names the repository that a signature is
@@ -68,6 +70,16 @@ pub(super) enum Unaccepted {
         at: Timestamp,
         window: Window,
     },
+    #[error(
+        "signed by {signer} at no known time, so that the key of the log must be trusted now \
+         ({at}); it is trusted {}",
+        between(window)
+    )]
+    LogWindow {
+        signer: String,
+        at: Timestamp,
+        window: Window,
+    },
     #[error("signed by {signer} {}; the policy asks for {expected}", named_for(found.as_deref()))]
     AnotherRepository {
         signer: String,
@@ -84,6 +96,7 @@ impl Unaccepted {
             Self::Identity(_) | Self::Kind { .. } => Code::IdentityMismatch,
             Self::Future { .. } => Code::SignedInTheFuture,
             Self::KeyWindow { .. } => Code::KeyNotValidThen,
+            Self::LogWindow { .. } => Code::Rejection(RejectionKind::LogUnknown),
             Self::CertificateWindow { .. } => Code::CertificateNotValidNow,
             Self::AnotherRepository { .. } => Code::SignatureForAnotherRepository,
         }
@@ -112,6 +125,21 @@ impl<'a> Case<'a> {
             let verified = self.column(authority).iter();
             let verified = verified.filter_map(|established| (**established).as_ref().ok());
             verified.filter(move |verified| self.accept(authority, verified).is_ok())
+        })
+    }
+
+    /// Who made the signatures that count for an authority, each with the number
+    /// of its document.
+    pub(super) fn numbered(self, authority: usize) -> impl Iterator<Item = (usize, &'a SignerId)> {
+        let authority = self.policy.authorities.get(authority);
+        authority.into_iter().flat_map(move |authority| {
+            let column = self.column(authority).iter().enumerate();
+            column.filter_map(move |(document, established)| {
+                let verified = (**established).as_ref().ok()?;
+                verified.claim().as_signature()?;
+                self.accept(authority, verified).ok()?;
+                Some((document, &verified.proof().signer))
+            })
         })
     }
 
@@ -153,7 +181,7 @@ impl<'a> Case<'a> {
         let signer = || proof.signer.to_string();
         // What is not yet so cannot have been seen. A key of a log that is
         // trusted later is the same: nothing says when it took the entry.
-        let since = proof.log.iter().filter_map(|entry| entry.trusted_since);
+        let since = proof.log.iter().filter_map(|entry| entry.window.start);
         if let Some(then) = proof.trusted_times().chain(since).find(|then| *then > at) {
             let signer = signer();
             return Err(Unaccepted::Future { signer, then, at });
@@ -167,6 +195,14 @@ impl<'a> Case<'a> {
                 when: outside,
                 at,
                 window,
+            });
+        }
+        let ended = proof.log.iter().find(|entry| !entry.window.contains(at));
+        if let Some(entry) = ended.filter(|_| timeless) {
+            return Err(Unaccepted::LogWindow {
+                signer: signer(),
+                at,
+                window: entry.window,
             });
         }
         match proof.window {

@@ -1,6 +1,6 @@
 //! Whether the signatures that were found meet a requirement.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::accept::Case;
@@ -46,7 +46,9 @@ fn first_of_any<'a>(case: Case<'a>, requirement: &Requirement) -> Option<(usize,
 struct Combination<'f> {
     case: Case<'f>,
     known: Vec<&'f SignerId>,
-    /// For each authority, the numbers of its signers.
+    /// For each of them, the first that is the same person.
+    person: Vec<usize>,
+    /// For each authority, the numbers of the persons who signed.
     found: Vec<Vec<usize>>,
     /// For each authority, whether there may be signatures that were not seen.
     open: Vec<bool>,
@@ -58,11 +60,13 @@ impl<'f> Combination<'f> {
         let indices = 0..policy.authorities.len();
         let known: BTreeSet<_> = indices.clone().flat_map(|at| case.signers(at)).collect();
         let known: Vec<_> = known.into_iter().collect();
+        let person = persons(case, &known);
         let found = indices
             .map(|at| {
                 let numbers: BTreeSet<_> = case
                     .signers(at)
                     .filter_map(|signer| known.binary_search(&signer).ok())
+                    .map(|number| person[number])
                     .collect();
                 numbers.into_iter().collect()
             })
@@ -75,9 +79,15 @@ impl<'f> Combination<'f> {
         Self {
             case,
             known,
+            person,
             found,
             open,
         }
+    }
+
+    fn person_of(&self, signer: &SignerId) -> Option<usize> {
+        let number = self.known.binary_search(&signer).ok()?;
+        Some(self.person[number])
     }
 
     fn judge(&self, requirement: &Requirement, outcome: &mut Outcome) -> Status {
@@ -92,13 +102,14 @@ impl<'f> Combination<'f> {
         if let Some(assigned) = met {
             outcome
                 .signers
-                .extend(assigned.into_iter().map(|(at, signer)| {
-                    let signer = self.known[signer];
-                    let mut proofs = self.case.signatures(at);
+                .extend(assigned.into_iter().map(|(at, person)| {
+                    let is_it = |proof: &&Arc<Proof>| self.person_of(&proof.signer) == Some(person);
+                    let proof = self.case.signatures(at).find(is_it);
+                    let signer = proof.map_or(self.known[person], |proof| &proof.signer);
                     SignedBy {
                         authority: Arc::clone(&self.case.policy.authorities[at].name),
                         signer: signer.clone(),
-                        proof: proofs.find(|proof| proof.signer == *signer).cloned(),
+                        proof: proof.cloned(),
                     }
                 }));
             return Status::Satisfied;
@@ -118,6 +129,34 @@ impl<'f> Combination<'f> {
             Status::Violated
         }
     }
+}
+
+/// For each of the signers, the first that is the same person. Whoever made one
+/// signature that counts under several names – by a key, and by a certificate
+/// for that key – is one person, or one signature would count for two.
+fn persons(case: Case<'_>, known: &[&SignerId]) -> Vec<usize> {
+    let mut person: Vec<usize> = (0..known.len()).collect();
+    let mut by_document: BTreeMap<usize, usize> = BTreeMap::new();
+    for at in 0..case.policy.authorities.len() {
+        for (document, signer) in case.numbered(at) {
+            let Ok(number) = known.binary_search(&signer) else {
+                continue;
+            };
+            let first = *by_document.entry(document).or_insert(number);
+            // No signature is by two keys.
+            if let (SignerId::Key(_), SignerId::Key(_)) = (known[first], known[number]) {
+                continue;
+            }
+            let (one, other) = (person[number], person[first]);
+            let (kept, given) = (one.min(other), one.max(other));
+            for of in &mut person {
+                if *of == given {
+                    *of = kept;
+                }
+            }
+        }
+    }
+    person
 }
 
 /// What is missing where everything was read.

@@ -38,8 +38,9 @@ pub struct LogProof {
     pub index: u64,
     /// When the log took it, where the log's signature covers that.
     pub integrated: Option<Timestamp>,
-    /// Since when the log's key is trusted: an entry cannot be older.
-    pub trusted_since: Option<Timestamp>,
+    /// When the log's key is trusted: an entry is no older, and one without a
+    /// time of its own must be known to be no younger.
+    pub window: Window,
 }
 
 /// A signed certificate timestamp that was verified.

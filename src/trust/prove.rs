@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::certificate::{self, Leaf, Path};
+use super::certificate::{self, Leaf};
 use super::root::TrustRoot;
 use super::signed::{Signed, SignerKey};
 use super::{
@@ -132,7 +132,31 @@ fn support(
             timestamp::verify(&signed.material.timestamps, signed.stamped, usable(root)?)?
         }
     };
+    in_the_time_of_the_log(&log, &timestamps)?;
     Ok(Support { log, timestamps })
+}
+
+/// An entry whose time the log did not sign is as old as the signature is known
+/// to be. Leaving that time out must not make an entry of a log count that had
+/// ended.
+fn in_the_time_of_the_log(
+    log: &[LogProof],
+    timestamps: &[TimestampProof],
+) -> Result<(), Rejection> {
+    let logged = log.iter().filter_map(|entry| entry.integrated);
+    let stamped = timestamps.iter().map(|stamp| stamp.at);
+    let times: Vec<_> = logged.chain(stamped).collect();
+    for entry in log.iter().filter(|entry| entry.integrated.is_none()) {
+        if let Some(time) = times.iter().find(|time| !entry.window.contains(**time)) {
+            return Err(Rejection::new(
+                RejectionKind::LogUnknown,
+                format!(
+                    "the key of the log was not trusted at {time}, when the signature was made"
+                ),
+            ));
+        }
+    }
+    Ok(())
 }
 
 fn by_certificate(
@@ -187,7 +211,7 @@ fn by_certificate(
         };
         let identity = leaf.identity(vouching.name());
         Ok(Proof {
-            signer: signer_id(&path, &identity),
+            signer: signer_id(&identity, own.is_some()),
             scheme,
             window: times.is_empty().then_some(path.validity),
             identity: Some(Arc::new(identity)),
@@ -198,13 +222,14 @@ fn by_certificate(
     })
 }
 
-fn signer_id(path: &Path, identity: &super::CertificateIdentity) -> SignerId {
+/// Who it was. An issuer means something in certificates that are given for a
+/// token; in those of one's own authority it is an extension like any other.
+fn signer_id(identity: &super::CertificateIdentity, own: bool) -> SignerId {
     let mut names: Vec<_> = identity.names.iter().collect();
     names.sort();
     let names: Vec<_> = names.iter().map(|name| &*name.value).collect();
     SignerId::Certificate {
-        anchor: path.anchor,
-        issuer: identity.issuer.clone(),
+        issuer: identity.issuer.clone().filter(|_| !own),
         subject: names.join(" ").into(),
     }
 }

@@ -49,10 +49,10 @@ impl<T> Verified<T> {
 pub enum SignerId {
     /// The holder of a key.
     Key(KeyFingerprint),
-    /// Whom a certificate names.
+    /// Whom a certificate names. Which authority vouches for it is left out: one
+    /// intermediate may be certified by several roots, and one holder must not
+    /// be several signers for that.
     Certificate {
-        /// The key of the trust anchor that vouches for the certificate.
-        anchor: KeyFingerprint,
         /// The issuer of the token, where the certificate has one.
         issuer: Option<Arc<str>>,
         /// All subject alternative names, sorted, with spaces between them.

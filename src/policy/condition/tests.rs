@@ -84,7 +84,7 @@ fn proof(logged: Option<&str>) -> Proof {
         log: [2; 32],
         index: 0,
         integrated: Some(at(time)),
-        trusted_since: None,
+        window: crate::trust::Window::default(),
     }));
     proof
 }

@@ -47,7 +47,6 @@ fn by_identity(identity: CertificateIdentity) -> Proof {
     let key = KeyFingerprint::from_bytes([1; 32]);
     Proof {
         signer: SignerId::Certificate {
-            anchor: key,
             issuer: identity.issuer.clone(),
             subject: Arc::clone(&identity.names[0].value),
         },
@@ -63,7 +62,10 @@ fn logged(at: &str) -> LogProof {
         log: [7; 32],
         index: 3,
         integrated: Some(time(at)),
-        trusted_since: Some(time("2020-01-01T00:00:00Z")),
+        window: Window {
+            start: Some(time("2020-01-01T00:00:00Z")),
+            end: None,
+        },
     }
 }
 
@@ -232,7 +234,10 @@ fn what_was_seen_after_the_decision_does_not_count() {
     let new_log = Proof {
         log: vec![LogProof {
             integrated: None,
-            trusted_since: Some(time(later)),
+            window: Window {
+                start: Some(time(later)),
+                end: None,
+            },
             ..logged(NOW)
         }],
         timestamps: vec![stamped(NOW)],

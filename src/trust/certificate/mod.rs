@@ -24,7 +24,9 @@ mod sct_tests;
 pub(super) use authority::CaCertificate;
 pub(super) use error::CertificateError;
 pub(super) use leaf::Leaf;
-pub(super) use path::{Path, path, path_at, without_anchors};
+#[cfg(test)]
+use path::Path;
+pub(super) use path::{path, path_at, without_anchors};
 pub(super) use sct::scts;
 
 use super::Window;

@@ -101,7 +101,7 @@ fn entry(
             _ => entry.index,
         },
         integrated,
-        trusted_since: log.window.start,
+        window: log.window,
     })
 }
 

@@ -10,6 +10,7 @@ use sigstore_types::{HashAlgorithm, TimeRange};
 use spki::{AlgorithmIdentifierRef, SubjectPublicKeyInfoRef};
 
 use super::{CertificateAuthority, Log, Parts, RootError, TimestampAuthority, unusable};
+use crate::evidence::json::{JsonError, Object};
 use crate::trust::certificate::{self, CaCertificate};
 use crate::trust::{KeyError, PublicKey, Window};
 
@@ -32,12 +33,55 @@ const MAX_CHAIN: usize = 8;
 
 const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
 
+/// Checks that every member is spelt as the library spells it, which passes over
+/// what it does not know: a period of validity under another spelling, legal
+/// for other readers, would be none.
+fn spelled(json: &str) -> Result<(), JsonError> {
+    const AUTHORITY: &[&str] = &["subject", "uri", "certChain", "validFor", "operator"];
+    const LOG: &[&str] = &[
+        "baseUrl",
+        "hashAlgorithm",
+        "publicKey",
+        "logId",
+        "checkpointKeyId",
+        "operator",
+    ];
+    const PARTS: &[(&str, &[&str])] = &[
+        ("tlogs", LOG),
+        ("ctlogs", LOG),
+        ("certificateAuthorities", AUTHORITY),
+        ("timestampAuthorities", AUTHORITY),
+    ];
+    let known: Vec<_> = PARTS
+        .iter()
+        .map(|(name, _)| *name)
+        .chain(["mediaType"])
+        .collect();
+    let root = Object::parse("the root", json, &known)?;
+    for (name, members) in PARTS {
+        if root.get(name).is_none() {
+            continue;
+        }
+        for part in root.list(name)? {
+            let part = Object::parse(*name, part.get(), members)?;
+            let key = part.optional_object("publicKey", &["rawBytes", "keyDetails", "validFor"])?;
+            for dated in [Some(&part), key.as_ref()].into_iter().flatten() {
+                dated.optional_object("validFor", &["start", "end"])?;
+            }
+            part.optional_object("certChain", &["certificates"])?;
+            part.optional_object("logId", &["keyId"])?;
+        }
+    }
+    Ok(())
+}
+
 pub(super) fn read(json: &str) -> Result<Parts, RootError> {
     if json.len() > MAX_BYTES {
         return Err(RootError::Malformed(format!(
             "it is larger than {MAX_BYTES} bytes"
         )));
     }
+    spelled(json).map_err(|JsonError(error)| RootError::Malformed(error))?;
     let root = published::TrustedRoot::from_json(json).map_err(|error| malformed(&error))?;
     if !MEDIA_TYPES.contains(&&*root.media_type) {
         return Err(unusable(

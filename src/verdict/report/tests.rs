@@ -235,7 +235,6 @@ fn why_a_certificate_counts_is_told_in_both_forms() {
     };
     let proof = Proof {
         signer: SignerId::Certificate {
-            anchor: key,
             issuer: Some(issuer),
             subject: name.into(),
         },
@@ -245,7 +244,7 @@ fn why_a_certificate_counts_is_told_in_both_forms() {
             log: [0xab; 32],
             index: 7,
             integrated: Some(time("2026-01-02T03:04:05Z")),
-            trusted_since: None,
+            window: Window::default(),
         }],
         sct: Some(SctProof {
             log: [0xcd; 32],

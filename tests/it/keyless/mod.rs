@@ -3,6 +3,7 @@
 
 mod accepted;
 mod compared;
+mod persons;
 mod pipeline;
 mod refused;
 mod roots;

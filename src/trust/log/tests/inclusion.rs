@@ -36,13 +36,12 @@ fn entries_of_two_logs_are_two_and_one_entry_that_comes_twice_is_refused() {
 #[test]
 fn an_entry_of_each_generation_is_proven_with_what_the_log_signed() {
     let world = World::new();
-    let start = Timestamp::from_second(START).ok();
     let proof = LogProof {
         root: Arc::from("test"),
         log: [1; 32],
         index: 1001,
         integrated: Timestamp::from_second(TAKEN).ok(),
-        trusted_since: start,
+        window: world.root().logs[0].window,
     };
     for bundle in [None, V01, Some(BundleVersion::V0_2), V03] {
         assert_eq!(world.judge(world.first(), bundle), Ok(proof.clone()));
@@ -217,7 +216,6 @@ fn place_and_size_of_rekor_v2_come_from_the_entry_and_the_checkpoint() {
     let mut entry = world.second();
     // Copies that nobody signed.
     proof(&mut entry).index = 7;
-    proof(&mut entry).root_hash.clear();
     proof(&mut entry).tree_size = 0;
     assert!(world.judge(entry, V03).is_ok());
     refused(
