@@ -78,12 +78,32 @@ pub enum Layout {
     Bundle,
 }
 
+/// Where cosign puts signatures and what it signs, other than by default.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Placing<'a> {
+    /// The repository that is to hold the signatures.
+    pub repository: Option<&'a str>,
+    /// What the tags of signatures begin with; cosign 2 alone knows this.
+    pub tag_prefix: Option<&'a str>,
+    /// Whether the images of an index are signed too.
+    pub recursive: bool,
+}
+
 /// Signs an image by digest, without transparency log or timestamp.
 ///
 /// # Panics
 ///
 /// cosign refuses.
 pub fn sign(layout: Layout, key: &KeyPair, image: &Image) {
+    sign_placed(layout, key, image, Placing::default());
+}
+
+/// The same, placed otherwise.
+///
+/// # Panics
+///
+/// cosign refuses.
+pub fn sign_placed(layout: Layout, key: &KeyPair, image: &Image, placing: Placing<'_>) {
     let mut command = match layout {
         Layout::SignatureTag => {
             let mut command = cosign("cosign2");
@@ -97,6 +117,15 @@ pub fn sign(layout: Layout, key: &KeyPair, image: &Image) {
             command
         }
     };
+    if let Some(repository) = placing.repository {
+        command.env("COSIGN_REPOSITORY", repository);
+    }
+    if let Some(prefix) = placing.tag_prefix {
+        command.args(["--attachment-tag-prefix", prefix]);
+    }
+    if placing.recursive {
+        command.arg("--recursive");
+    }
     run(command
         .arg("--key")
         .arg(&key.private)
@@ -195,6 +224,35 @@ pub fn crane_copy(from: &str, to: &str) {
     run(command.args(["copy", from, to]));
 }
 
+/// Puts images of one repository into a new index under a tag of it with
+/// `crane`.
+///
+/// # Panics
+///
+/// crane refuses, or the images are of several repositories.
+pub fn crane_index(images: &[&Image]) -> Image {
+    let first = images.first().expect("an index of something");
+    let same = images.iter().all(|image| image.name == first.name);
+    assert!(same, "{images:?}");
+    let mut index = Image {
+        tag: fresh_name("index"),
+        ..(*first).clone()
+    };
+    let mut command = Command::new(part("crane"));
+    isolate(&mut command);
+    command.args(["index", "append", "--tag", &index.tagged()]);
+    for image in images {
+        command.args(["--manifest", &image.pinned()]);
+    }
+    let said = output(&mut command);
+    let (_, digest) = said
+        .trim()
+        .rsplit_once('@')
+        .unwrap_or_else(|| panic!("crane names the digest: {said}"));
+    digest.clone_into(&mut index.digest);
+    index
+}
+
 /// No state of the user, and a dead proxy: a forgotten flag fails at once
 /// instead of calling a public service. Loopback is never proxied.
 fn isolate(command: &mut Command) {
@@ -208,6 +266,12 @@ fn isolate(command: &mut Command) {
 
 #[track_caller]
 pub(crate) fn run(command: &mut Command) {
+    output(command);
+}
+
+/// What it writes to its standard output.
+#[track_caller]
+fn output(command: &mut Command) -> String {
     let output = command
         .stdin(Stdio::null())
         .output()
@@ -218,6 +282,7 @@ pub(crate) fn run(command: &mut Command) {
         output.status,
         String::from_utf8_lossy(&output.stderr)
     );
+    String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
 /// Whether cosign 3 takes this TUF repository for what it says, beginning with

@@ -78,6 +78,14 @@ impl Verified {
             .collect()
     }
 
+    /// Every code in the report, each once and in alphabetical order.
+    pub fn distinct_codes(&self) -> Vec<String> {
+        let mut codes = self.codes();
+        codes.sort();
+        codes.dedup();
+        codes
+    }
+
     /// Every code in the report.
     pub fn codes(&self) -> Vec<String> {
         fn collect(value: &Value, codes: &mut Vec<String>) {

@@ -41,6 +41,8 @@ pub enum Less {
     /// It accepts whom the other accepts, and others, or the same with less
     /// beside their signatures.
     Authorities,
+    /// It asks for fewer attestations.
+    Attestations,
     /// It lets signatures count that name no repository, or another one.
     AnyRepository,
     /// A signature of the index is enough, where the other asks for those of
@@ -70,6 +72,9 @@ impl fmt::Display for Weaker {
                 "is satisfied by {fewer} of the {more} signers of {narrow}"
             )?,
             Less::Authorities => write!(f, "accepts more signers than {narrow}")?,
+            Less::Attestations => {
+                write!(f, "does not ask for every attestation that {narrow} does")?;
+            }
             Less::AnyRepository => write!(
                 f,
                 "accepts signatures for any repository, where {narrow} asks for signatures that \
@@ -170,6 +175,9 @@ fn less(weak: &Policy, strong: &Policy, set: &PolicySet) -> Option<Less> {
     if !covered(&weak_accepts, &strong_accepts) {
         return Some(Less::Authorities);
     }
+    if fewer_attestations(weak, strong) {
+        return Some(Less::Attestations);
+    }
     if strong.signed_for_repository && !weak.signed_for_repository {
         return Some(Less::AnyRepository);
     }
@@ -191,10 +199,23 @@ struct Accepted<'s> {
     material: &'s AuthorityMaterial,
 }
 
-/// Whom a policy accepts, where all of that could be read.
+/// Whether there is a type of statement that only `strong` asks for. Of two
+/// demands for one type, which of them is the stronger is not told.
+fn fewer_attestations(weak: &Policy, strong: &Policy) -> bool {
+    strong.attestations.iter().any(|wanted| {
+        let mut asked = weak.attestations.iter();
+        !asked.any(|asked| asked.predicate_type == wanted.predicate_type)
+    })
+}
+
+/// Whose signatures a policy accepts, where all of that could be read. An
+/// authority that is there for attestations alone signs nothing.
 fn accepted<'s>(policy: &'s Policy, set: &'s PolicySet) -> Option<Vec<Accepted<'s>>> {
-    let authorities = policy.authorities.iter();
-    let accepted = authorities.map(|authority| {
+    let ways = ways(policy.requirement.as_ref()?)?;
+    let signs = |at: usize| ways.iter().flatten().any(|demand| demand.of.contains(&at));
+    let authorities = policy.authorities.iter().enumerate();
+    let authorities = authorities.filter(|(at, _)| signs(*at));
+    let accepted = authorities.map(|(_, authority)| {
         let id = authority.material.as_ref().ok()?;
         Some(Accepted {
             authority,

@@ -7,6 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
 
 use crate::support::authority::{Image, Key, KeyKind, RepositoryContents};
 use crate::support::floe::{Run, floe, run};
@@ -51,6 +52,9 @@ impl Vouchers {
     /// certificate.
     fn sign(&self, contents: &mut RepositoryContents, image: &Image, kind: &str, who: &str) {
         let words: Vec<_> = who.split(' ').collect();
+        if kind == "github-attested" {
+            return self.attest(contents, image, &words);
+        }
         let signing = self.sigstore.sign(image);
         let signed = match (kind, &words[..]) {
             ("github" | "gitlab", [repository, workflow, reference, trigger @ ..]) => {
@@ -84,6 +88,37 @@ impl Vouchers {
             _ => panic!("{kind}:{who}: unknown placeholder"),
         };
         contents.attach(image, &signed.make().attachment());
+    }
+
+    /// Signs as the run of a workflow, and attests where the image comes from,
+    /// as the same run or as that of another repository.
+    fn attest(&self, contents: &mut RepositoryContents, image: &Image, words: &[&str]) {
+        let (repository, workflow, reference, source, attester) = match words {
+            [repository, workflow, reference, source] => {
+                (repository, workflow, reference, source, repository)
+            }
+            [repository, workflow, reference, source, attester] => {
+                (repository, workflow, reference, source, attester)
+            }
+            _ => panic!("{words:?}: unknown placeholder"),
+        };
+        let builder = format!("https://github.com/{repository}/{workflow}@{reference}");
+        let provenance = json!({
+            "buildDefinition": {
+                "buildType": "https://actions.github.io/buildtypes/workflow/v1",
+                "externalParameters": {"workflow": {
+                    "repository": format!("https://github.com/{source}"),
+                    "path": workflow, "ref": reference,
+                }},
+            },
+            "runDetails": {"builder": {"id": builder}},
+        });
+        let run = |repository| Identity::github(repository, workflow, reference);
+        let signed = self.sigstore.sign(image).identity(run(repository));
+        contents.attach(image, &signed.make().attachment());
+        let attested = self.sigstore.sign(image).identity(run(attester));
+        let attested = attested.predicate("https://slsa.dev/provenance/v1", provenance);
+        contents.attach(image, &attested.make().attachment());
     }
 }
 
@@ -223,7 +258,7 @@ impl Bench {
 #[test]
 fn every_sample_policy_admits_and_refuses_what_it_promises() {
     let policies = policies();
-    assert!(policies.len() >= 9, "{policies:?}");
+    assert!(policies.len() >= 10, "{policies:?}");
     for policy in policies {
         assert!(policy.join("README.md").is_file(), "{}", policy.display());
         let admits = samples(&policy.join("admits"));

@@ -5,10 +5,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod attested;
 mod differential;
 mod documented;
 mod fixtures;
 mod identities;
+mod indexes;
 mod keyless;
 mod mirrors;
 mod opinions;
@@ -18,3 +20,4 @@ mod reading;
 mod refused;
 mod signed;
 mod trust_roots;
+mod whereabouts;

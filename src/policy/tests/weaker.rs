@@ -126,6 +126,31 @@ fn a_broad_policy_that_asks_for_less_is_told() {
         ),
         (
             "authorities: [<1>]".to_owned(),
+            "level: attested, authorities: [<1>], \
+             attestations: [{predicateType: 'https://t.example/v1', by: [k1]}]"
+                .to_owned(),
+            "does not ask for every attestation that b does",
+        ),
+        (
+            // The second key only attests.
+            "authorities: [<1>]".to_owned(),
+            "level: attested, authorities: [<1>, <2>], require: k1, \
+             attestations: [{predicateType: 'https://t.example/v1', by: [k2]}]"
+                .to_owned(),
+            "does not ask for every attestation that b does",
+        ),
+        (
+            "level: attested, authorities: [<1>], \
+             attestations: [{predicateType: 'https://t.example/v1', by: [k1]}]"
+                .to_owned(),
+            "level: attested, authorities: [<1>], \
+             attestations: [{predicateType: 'https://t.example/v1', by: [k1]}, \
+             {predicateType: 'https://t.example/v2', by: [k1]}]"
+                .to_owned(),
+            "does not ask for every attestation that b does",
+        ),
+        (
+            "authorities: [<1>]".to_owned(),
             "authorities: [<1dated>]".to_owned(),
             "accepts more signers than b",
         ),
