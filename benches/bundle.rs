@@ -27,7 +27,11 @@ use sigstore_verify::{VerificationPolicy, Verifier};
 #[allow(dead_code, reason = "the tests use all of it, this program a part")]
 mod authority;
 #[path = "../tests/it/support/sigstore/mod.rs"]
-#[allow(dead_code, reason = "the tests use all of it, this program a part")]
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "the tests use all of it, this program a part"
+)]
 mod sigstore;
 
 use sigstore::{EntryKind, Log, Signing, Sigstore, Stamp};
