@@ -329,7 +329,8 @@ fn annotations(out: &mut Vec<u8>, grounds: &Grounds<'_>, allowed: bool, caller: 
             if !policies.contains(&entry) {
                 policies.push(entry);
             }
-            for signer in &outcome.signers {
+            for by in &outcome.signers {
+                let signer = (&by.authority, &by.signer);
                 if !signers.contains(&signer) {
                     signers.push(signer);
                 }

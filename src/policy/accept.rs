@@ -5,6 +5,8 @@
 //! the policy asks for, and at a time that counts, is a question about the
 //! policy and the time of the decision, and is answered here each time anew.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 use super::{Authority, Facts, Mismatch, Policy};
@@ -89,13 +91,18 @@ impl Unaccepted {
 }
 
 impl<'a> Case<'a> {
-    /// The signatures that count for an authority; one signer may have made
-    /// several.
+    /// Who made the signatures that count for an authority; one signer may have
+    /// made several.
     pub(super) fn signers(self, authority: usize) -> impl Iterator<Item = &'a SignerId> {
+        self.signatures(authority).map(|proof| &proof.signer)
+    }
+
+    /// What proves the signatures that count for an authority.
+    pub(super) fn signatures(self, authority: usize) -> impl Iterator<Item = &'a Arc<Proof>> {
         self.accepted(authority)
             // An attestation is not a signature.
             .filter(|verified| verified.claim().as_signature().is_some())
-            .map(|verified| &verified.proof().signer)
+            .map(Verified::proof)
     }
 
     /// The documents that count for an authority, signatures and attestations.
@@ -110,7 +117,7 @@ impl<'a> Case<'a> {
 
     /// What each document is worth under the material of an authority; nothing
     /// where the material could not be had.
-    pub(super) fn column(self, authority: &Authority) -> &'a [std::sync::Arc<Established>] {
+    pub(super) fn column(self, authority: &Authority) -> &'a [Arc<Established>] {
         match &authority.material {
             Ok(material) => self.facts.under(*material),
             Err(_) => &[],

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::accept::Case;
 use super::{Facts, Policy, PolicySet, notes};
-use crate::verdict::{Code, Finding, Outcome, Status, Verdict};
+use crate::verdict::{Code, Finding, Outcome, SignedBy, Status, Verdict};
 
 /// Decides whether a file was signed, as of `at`. Every policy of the set is
 /// asked, whatever it matches; `facts` are those of the one bundle that the
@@ -39,8 +39,12 @@ fn outcome(policy: &Policy, facts: &Facts, at: Timestamp) -> Outcome {
     for (index, authority) in policy.authorities.iter().enumerate() {
         if let Some(verified) = case.accepted(index).next() {
             outcome.status = Some(Status::Satisfied);
-            let signer = verified.proof().signer.clone();
-            outcome.signers.push((Arc::clone(&authority.name), signer));
+            let proof = Arc::clone(verified.proof());
+            outcome.signers.push(SignedBy {
+                authority: Arc::clone(&authority.name),
+                signer: proof.signer.clone(),
+                proof: Some(proof),
+            });
             return outcome;
         }
     }

@@ -14,7 +14,7 @@ use super::{Facts, MultiArch, Policy, Requirement};
 use crate::evidence::{Obstacle, ObstacleKind};
 use crate::oci::Digest;
 use crate::trust::SignerId;
-use crate::verdict::{Code, Enforcement, Finding, FindingKind, Outcome, Status};
+use crate::verdict::{Code, Enforcement, Finding, FindingKind, Outcome, SignedBy, Status};
 
 /// What the artifact that is judged turned out to be.
 #[derive(Debug, Clone, Default)]
@@ -171,7 +171,11 @@ impl<'f> Every<'f> {
         if satisfied && let Some(signers) = self.common(&all).meet(requirement) {
             outcome.signers = signers
                 .into_iter()
-                .map(|(at, signer)| (Arc::clone(&self.policy.authorities[at].name), signer))
+                .map(|(at, signer)| SignedBy {
+                    authority: Arc::clone(&self.policy.authorities[at].name),
+                    signer,
+                    proof: None,
+                })
                 .collect();
             return Status::Satisfied;
         }
@@ -200,11 +204,16 @@ impl<'f> Every<'f> {
         Status::Violated
     }
 
-    /// For each authority, who signed all of `entries` for it.
+    /// For each authority, who signed all of `entries` for it; whoever signed any
+    /// entry at all, if nothing is known about others.
     fn common(&self, entries: &[usize]) -> Common<'f> {
         let authorities = 0..self.policy.authorities.len();
         let found = authorities.clone().map(|authority| {
             let mut sets = entries.iter().map(|entry| &self.signers[*entry][authority]);
+            if entries.is_empty() {
+                let any = self.signers.iter().flat_map(|entry| &entry[authority]);
+                return any.copied().collect();
+            }
             let first = sets.next().cloned().unwrap_or_default();
             sets.fold(first, |common, set| {
                 common.intersection(set).copied().collect()

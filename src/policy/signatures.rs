@@ -7,14 +7,17 @@ use super::accept::Case;
 use super::notes::{self, Why};
 use super::require::{assign, ways};
 use super::{Policy, Requirement, Unavailable};
-use crate::trust::SignerId;
-use crate::verdict::{Code, Finding, Outcome, Status};
+use crate::trust::{Proof, SignerId};
+use crate::verdict::{Code, Finding, Outcome, SignedBy, Status};
 
 /// Judges `requirement` and writes what was found into `outcome`.
 pub(super) fn judge(case: Case<'_>, requirement: &Requirement, outcome: &mut Outcome) -> Status {
-    let status = if let Some((at, signer)) = first_of_any(case, requirement) {
-        let name = Arc::clone(&case.policy.authorities[at].name);
-        outcome.signers = vec![(name, signer.clone())];
+    let status = if let Some((at, proof)) = first_of_any(case, requirement) {
+        outcome.signers = vec![SignedBy {
+            authority: Arc::clone(&case.policy.authorities[at].name),
+            signer: proof.signer.clone(),
+            proof: Some(Arc::clone(proof)),
+        }];
         Status::Satisfied
     } else {
         Combination::new(case).judge(requirement, outcome)
@@ -30,9 +33,9 @@ pub(super) fn judge(case: Case<'_>, requirement: &Requirement, outcome: &mut Out
 }
 
 /// The usual case without any table: one authority, or any of several.
-fn first_of_any<'a>(case: Case<'a>, requirement: &Requirement) -> Option<(usize, &'a SignerId)> {
+fn first_of_any<'a>(case: Case<'a>, requirement: &Requirement) -> Option<(usize, &'a Arc<Proof>)> {
     match requirement {
-        Requirement::Authority(at) => Some((*at, case.signers(*at).next()?)),
+        Requirement::Authority(at) => Some((*at, case.signatures(*at).next()?)),
         Requirement::AnyOf(children) => children.iter().find_map(|child| first_of_any(case, child)),
         Requirement::AllOf(_) | Requirement::Threshold { .. } => None,
     }
@@ -41,7 +44,7 @@ fn first_of_any<'a>(case: Case<'a>, requirement: &Requirement) -> Option<(usize,
 /// All signers of all authorities as numbers, so that a requirement can be met
 /// by distinct ones.
 struct Combination<'f> {
-    policy: &'f Policy,
+    case: Case<'f>,
     known: Vec<&'f SignerId>,
     /// For each authority, the numbers of its signers.
     found: Vec<Vec<usize>>,
@@ -70,7 +73,7 @@ impl<'f> Combination<'f> {
             .map(|authority| authority.material.is_err() || !case.facts.gaps.is_empty())
             .collect();
         Self {
-            policy,
+            case,
             known,
             found,
             open,
@@ -90,8 +93,13 @@ impl<'f> Combination<'f> {
             outcome
                 .signers
                 .extend(assigned.into_iter().map(|(at, signer)| {
-                    let name = Arc::clone(&self.policy.authorities[at].name);
-                    (name, self.known[signer].clone())
+                    let signer = self.known[signer];
+                    let mut proofs = self.case.signatures(at);
+                    SignedBy {
+                        authority: Arc::clone(&self.case.policy.authorities[at].name),
+                        signer: signer.clone(),
+                        proof: proofs.find(|proof| proof.signer == *signer).cloned(),
+                    }
                 }));
             return Status::Satisfied;
         }

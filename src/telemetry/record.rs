@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::verdict::{Code, Decision, Enforcement, Outcome, Status, Verdict};
+use crate::verdict::{Code, Decision, Enforcement, Outcome, SignedBy, Status, Verdict};
 
 /// Images written into one line; the line says how many there were.
 const MAX_IMAGES: usize = 64;
@@ -150,8 +150,20 @@ fn alike(a: &Verdict, b: &Verdict) -> bool {
     resolved(a).is_none()
         && resolved(b).is_none()
         && a.decision() == b.decision()
-        && a.outcomes() == b.outcomes()
         && a.findings() == b.findings()
+        && a.outcomes().len() == b.outcomes().len()
+        && a.outcomes().iter().zip(b.outcomes()).all(|(a, b)| {
+            a.policy == b.policy
+                && a.enforcement == b.enforcement
+                && a.status == b.status
+                && a.findings == b.findings
+                && a.signers.len() == b.signers.len()
+                && a.signers.iter().zip(&b.signers).all(|(a, b)| {
+                    // What proved it is not in the record, and differs from
+                    // image to image.
+                    a.authority == b.authority && a.signer == b.signer
+                })
+        })
 }
 
 /// What a tag pointed to.
@@ -205,7 +217,10 @@ fn policies(out: &mut Vec<u8>, outcomes: &[Outcome]) {
             },
         );
         let mut first = true;
-        for (authority, signer) in &outcome.signers {
+        for SignedBy {
+            authority, signer, ..
+        } in &outcome.signers
+        {
             out.extend_from_slice(if first {
                 b",\"signers\":[{\"authority\":"
             } else {

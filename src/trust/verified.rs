@@ -16,17 +16,19 @@ use crate::oci::Digest;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verified<T> {
     claim: T,
-    proof: Proof,
+    /// Shared with the verdicts that it satisfies.
+    proof: Arc<Proof>,
 }
 
 impl<T> Verified<T> {
-    pub(super) const fn new(claim: T, proof: Proof) -> Self {
+    pub(super) fn new(claim: T, proof: Proof) -> Self {
+        let proof = Arc::new(proof);
         Self { claim, proof }
     }
 
     /// A claim that nobody checked, for tests of what follows from claims.
     #[cfg(test)]
-    pub(crate) const fn for_test(claim: T, proof: Proof) -> Self {
+    pub(crate) fn for_test(claim: T, proof: Proof) -> Self {
         Self::new(claim, proof)
     }
 
@@ -36,7 +38,7 @@ impl<T> Verified<T> {
     }
 
     /// What proved it.
-    pub const fn proof(&self) -> &Proof {
+    pub const fn proof(&self) -> &Arc<Proof> {
         &self.proof
     }
 }

@@ -11,7 +11,7 @@ pub use subject::{Enforcement, PolicyName, Subject};
 use std::sync::Arc;
 
 use crate::oci::{PinnedReference, Reference, Repository};
-use crate::trust::SignerId;
+use crate::trust::{Proof, SignerId};
 
 /// The end of the matter for one image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -55,10 +55,23 @@ pub struct Outcome {
     /// Whether it is satisfied; `None` for a policy that is `off` and was not
     /// evaluated.
     pub status: Option<Status>,
-    /// Who satisfied it, by authority.
-    pub signers: Vec<(Arc<str>, SignerId)>,
+    /// Who satisfied it.
+    pub signers: Vec<SignedBy>,
     /// What was found, in the order in which it should be read.
     pub findings: Vec<Finding>,
+}
+
+/// One signer who satisfied a policy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignedBy {
+    /// Name of the authority in the policy.
+    pub authority: Arc<str>,
+    /// Who it was, as proven.
+    pub signer: SignerId,
+    /// What proved it: of several signatures by this signer, the first that
+    /// counts. `None` where there is no single one, because each entry of an
+    /// index has its own.
+    pub proof: Option<Arc<Proof>>,
 }
 
 /// Everything decided about one image.

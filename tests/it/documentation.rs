@@ -135,7 +135,8 @@ fn the_report_of_the_page_has_each_field_in_its_table() {
 #[test]
 fn every_field_that_a_report_can_have_is_in_the_page() {
     use floe::verdict::report::{
-        FindingReport, ImageReport, Place, PolicyReport, Report, SignerReport, Uncovered,
+        BuildReport, CertificateReport, FindingReport, ImageReport, LogReport, NameReport, Place,
+        PolicyReport, Report, SctReport, SignerReport, TimestampReport, Uncovered,
     };
     let text = || "x".to_owned();
     let finding = FindingReport {
@@ -152,6 +153,37 @@ fn every_field_that_a_report_can_have_is_in_the_page() {
         signers: vec![SignerReport {
             authority: text(),
             signer: text(),
+            certificate: Some(CertificateReport {
+                root: text(),
+                names: vec![NameReport {
+                    kind: "x",
+                    name: text(),
+                }],
+                issuer: Some(text()),
+                build: Some(BuildReport {
+                    workflow: Some(text()),
+                    repository: Some(text()),
+                    reference: Some(text()),
+                    commit: Some(text()),
+                    trigger: Some(text()),
+                    runner: Some(text()),
+                    run: Some(text()),
+                }),
+                seen: Some(SctReport {
+                    log: text(),
+                    at: text(),
+                }),
+            }),
+            log: vec![LogReport {
+                root: text(),
+                log: text(),
+                index: 1,
+                at: Some(text()),
+            }],
+            timestamps: vec![TimestampReport {
+                root: text(),
+                at: text(),
+            }],
         }],
         findings: vec![finding.clone()],
     };

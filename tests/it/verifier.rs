@@ -97,7 +97,7 @@ fn an_image_signed_in_either_layout_is_admitted_and_the_signer_is_named() {
             let signers: Vec<_> = outcome
                 .signers
                 .iter()
-                .map(|(authority, signer)| (&**authority, signer.to_string()))
+                .map(|by| (&*by.authority, by.signer.to_string()))
                 .collect();
             assert_eq!(signers, [("ci", format!("key {fingerprint}"))]);
         }
@@ -261,4 +261,47 @@ fn nothing_is_admitted_where_no_policy_matches() {
         .bind(&Materials::default());
     let verdict = verify(&contents, &pinned(&image), &none);
     assert_eq!(verdict.decision(), Decision::Deny, "{verdict:?}");
+}
+
+#[test]
+fn every_entry_of_an_index_in_a_layout_is_looked_at() {
+    let key = Key::generate(KeyKind::P256);
+    let mut contents = RepositoryContents::new();
+    let children = ["amd64", "arm64"].map(|name| contents.image(name));
+    let entries: Vec<_> = children
+        .iter()
+        .map(|child| {
+            json!({
+                "mediaType": crate::support::authority::MANIFEST,
+                "digest": child.digest.to_string(),
+                "size": child.size,
+            })
+        })
+        .collect();
+    let media_type = crate::support::authority::INDEX;
+    let index = json!({"schemaVersion": 2, "mediaType": media_type, "manifests": entries});
+    let index = contents.manifest(media_type, index.to_string());
+    let document = PolicyDocument {
+        origin: "policy.yaml".into(),
+        text: json!({
+            "apiVersion": "floe.dev/v1",
+            "kind": "TrustPolicy",
+            "metadata": {"name": "prod"},
+            "spec": {
+                "match": {},
+                "multiArch": "everyChild",
+                "authorities": [{"name": "ci", "key": {"pem": key.pem()}}],
+            },
+        })
+        .to_string(),
+    };
+    let policies = compile(&[document])
+        .expect("a policy that compiles")
+        .bind(&Materials::default());
+    contents.sign_bundle(&children[0], &key);
+    let verdict = verify(&contents, &pinned(&index), &policies);
+    assert_refused(&verdict, &["child-not-signed"]);
+    contents.sign_legacy(&children[1], &key);
+    let verdict = verify(&contents, &pinned(&index), &policies);
+    assert_eq!(verdict.decision(), Decision::Allow, "{verdict:?}");
 }

@@ -95,11 +95,8 @@ fn changes(flow: Flow) -> Vec<(Change, &'static str)> {
         changes.extend([
             (Change::Without(log), "log-unknown"),
             (Change::Foreign(log), "log-unknown"),
+            (Change::Ended(log), "log-unknown"),
         ]);
-    }
-    if flow.log() == Some(Service::RekorV1) {
-        // An entry of Rekor v2 carries no time to compare with the log's.
-        changes.push((Change::Ended(Service::RekorV1), "log-unknown"));
     }
     if flow.has_timestamp() {
         let service = Service::TimestampAuthority;

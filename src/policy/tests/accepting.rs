@@ -186,7 +186,7 @@ fn a_certificate_counts_for_whom_it_names_and_for_nobody_else() {
     let good = one(alice(), by("alice@acme.example"));
     assert_eq!(good.status, Some(Status::Satisfied));
     assert_eq!(good.findings, []);
-    assert_eq!(&*good.signers[0].0, "alice");
+    assert_eq!(&*good.signers[0].authority, "alice");
     let other = one(alice(), by("mallory@acme.example"));
     assert_eq!(other.status, Some(Status::Violated));
     assert_eq!(codes(&other), ["signature-missing", "identity-mismatch"]);

@@ -100,7 +100,7 @@ pub(super) fn outcome(policy: Policy, facts: &Facts) -> Outcome {
 }
 
 /// Who signed for each authority, and what could not be looked at.
-fn facts(signers: &[Vec<u8>], gaps: bool) -> Facts {
+pub(super) fn facts(signers: &[Vec<u8>], gaps: bool) -> Facts {
     Facts {
         established: signers
             .iter()
@@ -243,10 +243,16 @@ fn signers_are_matched_and_not_taken_greedily() {
     let policy = policy(2, &[], both.clone());
     let found = outcome(policy, &facts(&[vec![1, 2], vec![1]], false));
     assert_eq!(found.status, Some(Satisfied));
-    assert_eq!(
-        found.signers,
-        [("a".into(), signer(2)), ("b".into(), signer(1))]
-    );
+    let signers: Vec<_> = found
+        .signers
+        .iter()
+        .map(|by| (&*by.authority, by.signer.clone()))
+        .collect();
+    assert_eq!(signers, [("a", signer(2)), ("b", signer(1))]);
+    for by in &found.signers {
+        let proof = by.proof.as_ref().expect("one signature");
+        assert_eq!(proof.signer, by.signer);
+    }
 }
 
 #[test]
@@ -269,7 +275,7 @@ fn one_signer_never_counts_for_two() {
 }
 
 /// Tries every choice and every signer.
-fn obvious(requirement: &Requirement, signers: &[Vec<u8>]) -> bool {
+pub(super) fn obvious(requirement: &Requirement, signers: &[Vec<u8>]) -> bool {
     fn run(
         requirement: &Requirement,
         signers: &[Vec<u8>],
@@ -312,7 +318,7 @@ fn obvious(requirement: &Requirement, signers: &[Vec<u8>]) -> bool {
     run(requirement, signers, &mut Vec::new(), &mut |_| true)
 }
 
-fn requirement() -> impl Strategy<Value = Requirement> {
+pub(super) fn requirement() -> impl Strategy<Value = Requirement> {
     let leaf = (0..4_usize).prop_map(Is);
     leaf.prop_recursive(2, 10, 3, |inner| {
         let children = proptest::collection::vec(inner, 1..4);
@@ -368,7 +374,7 @@ proptest! {
     fn every_signer_reported_is_distinct(requirement in requirement(), signers in signers()) {
         let policy = policy(4, &[], requirement);
         let mut found: Vec<_> = outcome(policy, &facts(&signers, false))
-            .signers.into_iter().map(|(_, signer)| signer).collect();
+            .signers.into_iter().map(|by| by.signer).collect();
         let count = found.len();
         found.sort();
         found.dedup();

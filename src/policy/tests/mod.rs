@@ -5,6 +5,7 @@ mod authorities;
 mod combining;
 mod deciding;
 mod documents;
+mod families;
 mod identities;
 mod patterns;
 mod reloading;

@@ -10,11 +10,15 @@ use serde::Serialize;
 use super::{Decision, Finding, FindingKind, Outcome, Status, Verdict};
 
 mod remedy;
+mod signer;
 #[cfg(test)]
 mod tests;
 mod text;
 
 use remedy::remedy;
+pub use signer::{
+    BuildReport, CertificateReport, LogReport, NameReport, SctReport, SignerReport, TimestampReport,
+};
 pub use text::{Detail, Wording};
 #[cfg(feature = "webhook")]
 pub(crate) use text::{plain_line, word};
@@ -104,16 +108,6 @@ pub struct PolicyReport {
     pub signers: Vec<SignerReport>,
     /// What was found, in the order in which it should be read.
     pub findings: Vec<FindingReport>,
-}
-
-/// One authority that signed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct SignerReport {
-    /// Name of the authority in the policy.
-    pub authority: String,
-    /// Who it was, as proven.
-    pub signer: String,
 }
 
 /// One reason.
@@ -208,14 +202,7 @@ impl PolicyReport {
                 Some(Status::Inconclusive) => "inconclusive",
                 None => "not-evaluated",
             },
-            signers: outcome
-                .signers
-                .iter()
-                .map(|(authority, signer)| SignerReport {
-                    authority: authority.to_string(),
-                    signer: signer.to_string(),
-                })
-                .collect(),
+            signers: outcome.signers.iter().map(SignerReport::new).collect(),
             findings: outcome.findings.iter().map(FindingReport::new).collect(),
         }
     }

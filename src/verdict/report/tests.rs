@@ -205,3 +205,124 @@ fn an_uncovered_object_denies_unless_it_was_allowed() {
         |allowed| Report::new(Timestamp::UNIX_EPOCH, Vec::new(), vec![uncovered(allowed)]).decision;
     assert_eq!((report(false), report(true)), ("deny", "allow"));
 }
+
+#[test]
+fn why_a_certificate_counts_is_told_in_both_forms() {
+    use crate::trust::{
+        CertificateIdentity, CiClaims, KeyFingerprint, LogProof, NameKind, Proof, Scheme, SctProof,
+        SignerId, SubjectName, TimestampProof, Window,
+    };
+    use crate::verdict::SignedBy;
+
+    let time = |text: &str| text.parse().expect("a time");
+    let name = "https://git.example/acme/api/release.yaml@refs/tags/v1";
+    let issuer: Arc<str> = "https://tokens.example".into();
+    let key = KeyFingerprint::from_bytes([1; 32]);
+    let identity = CertificateIdentity {
+        root: "private".into(),
+        names: vec![SubjectName {
+            kind: NameKind::Uri,
+            value: name.into(),
+        }],
+        issuer: Some(Arc::clone(&issuer)),
+        claims: CiClaims {
+            source_repository_uri: Some("https://git.example/acme/api".into()),
+            source_repository_ref: Some("refs/tags/v1".into()),
+            build_trigger: Some("push".into()),
+            ..CiClaims::default()
+        },
+        validity: Window::default(),
+    };
+    let proof = Proof {
+        signer: SignerId::Certificate {
+            anchor: key,
+            issuer: Some(issuer),
+            subject: name.into(),
+        },
+        identity: Some(Arc::new(identity)),
+        log: vec![LogProof {
+            root: "private".into(),
+            log: [0xab; 32],
+            index: 7,
+            integrated: Some(time("2026-01-02T03:04:05Z")),
+            trusted_since: None,
+        }],
+        sct: Some(SctProof {
+            log: [0xcd; 32],
+            at: time("2026-01-02T03:04:04.5Z"),
+        }),
+        timestamps: vec![TimestampProof {
+            root: "private".into(),
+            at: time("2026-01-02T03:04:06Z"),
+        }],
+        ..Proof::of_key(key, Scheme::Ed25519)
+    };
+    let signed = |proof: Option<Proof>, signer: SignerId| {
+        let outcome = Outcome {
+            policy: PolicyName("prod".into()),
+            enforcement: Enforcement::Enforce,
+            status: Some(Status::Satisfied),
+            signers: vec![SignedBy {
+                authority: "ci".into(),
+                signer,
+                proof: proof.map(Arc::new),
+            }],
+            findings: Vec::new(),
+        };
+        let reference = "registry.example.com/app".parse().expect("legal");
+        image(&Verdict::conclude(
+            reference,
+            None,
+            vec![outcome],
+            NoMatch::Deny,
+        ))
+    };
+    let signer = proof.signer.clone();
+    let report = signed(Some(proof), signer.clone());
+    let shown = serde_json::to_value(&report.policies[0].signers).expect("serialises");
+    let expected = serde_json::json!([{
+        "authority": "ci",
+        "signer": format!("{name} (https://tokens.example)"),
+        "certificate": {
+            "root": "private",
+            "names": [{"kind": "uri", "name": name}],
+            "issuer": "https://tokens.example",
+            "build": {
+                "repository": "https://git.example/acme/api",
+                "ref": "refs/tags/v1",
+                "trigger": "push",
+            },
+            "seen": {"log": "cd".repeat(32), "at": "2026-01-02T03:04:04.5Z"},
+        },
+        "log": [{
+            "root": "private", "log": "ab".repeat(32), "index": 7, "at": "2026-01-02T03:04:05Z",
+        }],
+        "timestamps": [{"root": "private", "at": "2026-01-02T03:04:06Z"}],
+    }]);
+    assert_eq!(shown, expected);
+    let told = format!(
+        "    signed by authority ci: {name} (https://tokens.example)\n      \
+         trust root: private\n      \
+         name (uri): {name}\n      \
+         issuer: https://tokens.example\n      \
+         repository: https://git.example/acme/api\n      \
+         ref: refs/tags/v1\n      \
+         trigger: push\n      \
+         certificate seen: 2026-01-02T03:04:04.5Z by log {}\n      \
+         logged: 2026-01-02T03:04:05Z, entry 7 of {} (private)\n      \
+         timestamp: 2026-01-02T03:04:06Z (private)\n",
+        "cd".repeat(32),
+        "ab".repeat(32),
+    );
+    let text = report.to_text(Detail::Explain);
+    assert!(text.ends_with(&told), "{text}");
+    assert!(!report.to_text(Detail::Short).contains("logged"));
+    // Nothing is made up where each entry of an index has its own signature.
+    let shown = serde_json::to_value(&signed(None, signer).policies[0].signers);
+    assert_eq!(
+        shown.expect("serialises"),
+        serde_json::json!([
+            {"authority": "ci", "signer": format!("{name} (https://tokens.example)")},
+        ])
+    );
+}

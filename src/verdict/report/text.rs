@@ -214,10 +214,7 @@ impl ImageReport {
                 policy.name, policy.enforcement, policy.status
             ));
             for signer in &policy.signers {
-                lines.push(format!(
-                    "    signed by authority {}: {}",
-                    signer.authority, signer.signer
-                ));
+                signer.explain("    ", lines);
             }
             for finding in &policy.findings {
                 finding.explain("    ", lines);

@@ -59,7 +59,8 @@ async fn an_attestation_counts_in_either_layout_and_only_for_whom_the_policy_nam
     let bundle =
         |key: &Key, image: &Image| attestation(key, image, VULNERABILITIES, json!({"found": 0}));
     let legacy = |key: &Key, image: &Image| legacy_attestation(key, image, VULNERABILITIES);
-    let layouts: [&dyn Fn(&Key, &Image) -> Attachment; 2] = [&bundle, &legacy];
+    type Attest<'a> = &'a dyn Fn(&Key, &Image) -> Attachment;
+    let layouts: [Attest<'_>; 2] = [&bundle, &legacy];
     for (number, attest) in layouts.into_iter().enumerate() {
         let (mut contents, image) = signed(&key);
         contents.attach(&image, &attest(&key, &image));

@@ -141,7 +141,7 @@ async fn with_every_child_each_entry_counts_nested_and_unknown_ones_too() {
     assert_eq!(verdict.decision(), Decision::Allow, "{verdict:?}");
     let signers = &verdict.outcomes()[0].signers;
     assert_eq!(signers.len(), 1, "{signers:?}");
-    assert_eq!(&*signers[0].0, "a");
+    assert_eq!(&*signers[0].authority, "a");
 
     for at in 0..build.below.len() {
         let mut build = Build::new();
@@ -180,7 +180,7 @@ async fn every_child_is_signed_by_the_same_signers_or_does_not_count() {
     build.sign_below(b, None);
     let verdict = build.verdict(&build.index, any()).await;
     assert_eq!(verdict.decision(), Decision::Allow, "{verdict:?}");
-    assert_eq!(&*verdict.outcomes()[0].signers[0].0, "b");
+    assert_eq!(&*verdict.outcomes()[0].signers[0].authority, "b");
 
     let both = || {
         let all = json!({"multiArch": "everyChild", "require": {"allOf": ["a", "b"]}});

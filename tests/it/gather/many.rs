@@ -69,7 +69,7 @@ async fn a_policy_of_a_hundred_identities_fetches_once_and_proves_once() {
     };
     let verdict = verify(&asked).await;
     assert_eq!(verdict.decision(), Decision::Allow, "{verdict:?}");
-    assert_eq!(&*verdict.outcomes()[0].signers[0].0, "a-99");
+    assert_eq!(&*verdict.outcomes()[0].signers[0].authority, "a-99");
     let requests = registry.requests();
     assert!(requests.len() <= 4, "{requests:?}");
     for request in &requests {
