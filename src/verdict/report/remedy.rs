@@ -13,7 +13,7 @@ pub(super) fn remedy(code: Code) -> &'static str {
         }
         Code::TagNotPinned => "write the reference with its digest",
         Code::ReferenceInvalid => "write the image as [HOST[:PORT]/]PATH[:TAG]@DIGEST",
-        Code::SignatureMissing => "sign this digest with a key that the policy accepts",
+        Code::SignatureMissing => "sign this digest as one of the signers that the policy accepts",
         Code::ThresholdNotMet => "have more of the named authorities sign this digest",
         Code::ChildNotSigned => {
             "sign the index with all its entries, or let the policy accept the index's signature"
@@ -89,8 +89,10 @@ pub(super) fn remedy(code: Code) -> &'static str {
         },
         Code::Rejection(kind) => match kind {
             R::Malformed => "remove the broken document, or sign again",
-            R::FormatNotSupported => "sign with a key, as a Sigstore bundle v0.3 or a cosign .sig",
-            R::SignatureInvalid => "sign with a key that the policy accepts",
+            R::FormatNotSupported => {
+                "sign with cosign, as a Sigstore bundle v0.3 or under a .sig tag"
+            }
+            R::SignatureInvalid => "sign as one of the signers that the policy accepts",
             R::SubjectMismatch => {
                 "sign this very digest; a signature of another image does not count"
             }

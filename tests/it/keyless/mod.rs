@@ -5,6 +5,7 @@ mod accepted;
 mod compared;
 mod pipeline;
 mod refused;
+mod roots;
 
 use std::sync::{Arc, LazyLock};
 
