@@ -11,6 +11,7 @@ mod extensions;
 mod leaf;
 #[cfg(test)]
 mod leaf_tests;
+mod link;
 mod names;
 mod path;
 #[cfg(test)]
@@ -24,6 +25,7 @@ mod sct_tests;
 pub(super) use authority::CaCertificate;
 pub(super) use error::CertificateError;
 pub(super) use leaf::Leaf;
+pub(super) use link::Links;
 #[cfg(test)]
 use path::Path;
 pub(super) use path::{path, path_at, without_anchors};

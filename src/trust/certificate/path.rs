@@ -5,35 +5,11 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use rustls_pki_types::{CertificateDer, SignatureVerificationAlgorithm, UnixTime};
-use webpki::aws_lc_rs as algorithms;
 use webpki::{EndEntityCert, ExtendedKeyUsageValidator, KeyPurposeId, KeyPurposeIdIter};
 
 use super::{CaCertificate, Leaf};
 use crate::trust::root::CertificateAuthority;
 use crate::trust::{KeyFingerprint, Rejection, RejectionKind, Window};
-
-/// With which signatures authorities may sign certificates.
-const ALGORITHMS: &[&dyn SignatureVerificationAlgorithm] = &[
-    algorithms::ECDSA_P256_SHA256,
-    algorithms::ECDSA_P256_SHA384,
-    algorithms::ECDSA_P256_SHA512,
-    algorithms::ECDSA_P384_SHA256,
-    algorithms::ECDSA_P384_SHA384,
-    algorithms::ECDSA_P384_SHA512,
-    algorithms::ECDSA_P521_SHA256,
-    algorithms::ECDSA_P521_SHA384,
-    algorithms::ECDSA_P521_SHA512,
-    algorithms::ED25519,
-    algorithms::RSA_PKCS1_2048_8192_SHA256,
-    algorithms::RSA_PKCS1_2048_8192_SHA384,
-    algorithms::RSA_PKCS1_2048_8192_SHA512,
-    algorithms::RSA_PKCS1_2048_8192_SHA256_ABSENT_PARAMS,
-    algorithms::RSA_PKCS1_2048_8192_SHA384_ABSENT_PARAMS,
-    algorithms::RSA_PKCS1_2048_8192_SHA512_ABSENT_PARAMS,
-    algorithms::RSA_PSS_2048_8192_SHA256_LEGACY_KEY,
-    algorithms::RSA_PSS_2048_8192_SHA384_LEGACY_KEY,
-    algorithms::RSA_PSS_2048_8192_SHA512_LEGACY_KEY,
-];
 
 /// How many certificates may come with a signature. The path building allows
 /// six authorities below the anchor, and real chains have one or two.
@@ -292,9 +268,14 @@ impl<'s> Search<'s> {
             Err(webpki::Error::UnknownIssuer)
         };
         let anchors = [trusted];
+        let algorithms = authority.links.algorithms();
+        let algorithms: Vec<_> = algorithms
+            .iter()
+            .map(|algorithm| algorithm as &dyn SignatureVerificationAlgorithm)
+            .collect();
         // The result says nothing: every candidate was declined above.
         let _declined = leaf.verify_for_usage(
-            ALGORITHMS,
+            &algorithms,
             &anchors,
             &intermediates,
             UnixTime::since_unix_epoch(Duration::from_secs(seconds)),

@@ -415,10 +415,7 @@ fn certificates_made_to_be_searched_for_long_are_given_up() {
         .collect();
     let mut looping: Vec<CaCertificate> = strangers.iter().map(Holder::ca).collect();
     looping.push(root.ca());
-    let to = CertificateAuthority {
-        chain: looping,
-        window: Window::default(),
-    };
+    let to = CertificateAuthority::new(looping, Window::default());
     let leaf = strangers[0].certifies(pki::signer()).der;
     refused(find(&leaf, &[], &to), RejectionKind::CertificateUntrusted);
 }

@@ -110,10 +110,8 @@ pub(in crate::trust) fn tlv(tag: u8, value: &[u8]) -> Vec<u8> {
 
 /// A chain that issues at any time, leaf-most first.
 pub(in crate::trust) fn chain(holders: &[&Holder]) -> CertificateAuthority {
-    CertificateAuthority {
-        chain: holders.iter().map(|holder| holder.ca()).collect(),
-        window: Window::default(),
-    }
+    let chain = holders.iter().map(|holder| holder.ca()).collect();
+    CertificateAuthority::new(chain, Window::default())
 }
 
 pub(in crate::trust) fn at(time: &str) -> Timestamp {

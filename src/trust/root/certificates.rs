@@ -42,9 +42,9 @@ pub(super) fn read(pem: &str) -> Result<Parts, RootError> {
     }
     let authorities = anchors
         .into_iter()
-        .map(|anchor| CertificateAuthority {
-            chain: between.iter().cloned().chain([anchor]).collect(),
-            window: Window::default(),
+        .map(|anchor| {
+            let chain = between.iter().cloned().chain([anchor]).collect();
+            CertificateAuthority::new(chain, Window::default())
         })
         .collect();
     Ok(Parts {

@@ -186,15 +186,14 @@ fn certificate_authority(
     chain: &[&[u8]],
     range: Option<TimeRange>,
 ) -> Result<CertificateAuthority, RootError> {
-    Ok(CertificateAuthority {
-        window: window(path, range)?,
-        chain: certificates(path, chain)?
-            .into_iter()
-            .map(|(path, der)| {
-                CaCertificate::parse(der).map_err(|error| unusable(path, error.to_string()))
-            })
-            .collect::<Result<_, _>>()?,
-    })
+    let window = window(path, range)?;
+    let chain = certificates(path, chain)?
+        .into_iter()
+        .map(|(path, der)| {
+            CaCertificate::parse(der).map_err(|error| unusable(path, error.to_string()))
+        })
+        .collect::<Result<_, _>>()?;
+    Ok(CertificateAuthority::new(chain, window))
 }
 
 fn timestamp_authority(

@@ -9,7 +9,7 @@ mod tests;
 use std::fmt;
 use std::sync::Arc;
 
-use super::certificate::CaCertificate;
+use super::certificate::{CaCertificate, Links};
 use super::{PublicKey, Window};
 use crate::oci::Digest;
 
@@ -35,7 +35,19 @@ pub struct TrustRoot {
 pub(super) struct CertificateAuthority {
     /// Leaf-most first, the trust anchor last. Never empty.
     pub(super) chain: Vec<CaCertificate>,
+    /// Who in the chain signed whom.
+    pub(super) links: Links,
     pub(super) window: Window,
+}
+
+impl CertificateAuthority {
+    pub(super) fn new(chain: Vec<CaCertificate>, window: Window) -> Self {
+        Self {
+            links: Links::within(&chain),
+            chain,
+            window,
+        }
+    }
 }
 
 /// A log with the time in which its key signs.

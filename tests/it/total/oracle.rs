@@ -41,6 +41,10 @@ const KNOWN: &[(&str, &str)] = &[
         "Rekor v2: the checkpoint says which tree it is",
     ),
     (
+        "SHA-256 hash must be 32 bytes, got 0",
+        "the same, written as nothing",
+    ),
+    (
         "missing field `treeSize`",
         "Rekor v2: the checkpoint says which tree it is",
     ),
