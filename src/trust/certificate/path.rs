@@ -1,13 +1,14 @@
 //! From a signing certificate to an anchor.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
+use std::cmp::Ordering;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use rustls_pki_types::{CertificateDer, SignatureVerificationAlgorithm, UnixTime};
 use webpki::{EndEntityCert, ExtendedKeyUsageValidator, KeyPurposeId, KeyPurposeIdIter};
 
-use super::{CaCertificate, Leaf};
+use super::{CaCertificate, Leaf, Links};
 use crate::trust::root::CertificateAuthority;
 use crate::trust::{KeyFingerprint, Rejection, RejectionKind, Window};
 
@@ -15,9 +16,17 @@ use crate::trust::{KeyFingerprint, Rejection, RejectionKind, Window};
 /// six authorities below the anchor, and real chains have one or two.
 const MAX_ABOVE: usize = 8;
 
-/// How many times paths are looked for, for one signature: each may cost a
-/// hundred verifications if somebody makes certificates to that end.
-const MAX_SEARCHES: usize = 64;
+/// How many authorities may stand between a leaf and its anchor: as many as the
+/// library knows how to check.
+const MAX_BETWEEN: usize = 6;
+
+/// How many chains are begun towards one anchor, by their names alone.
+const MAX_BEGUN: usize = 64;
+
+/// How many signatures are checked for the path of one signature, whatever came
+/// with it and however many authorities there are. An honest one needs two or
+/// three; the others are for authorities of the same name.
+pub(super) const MAX_CHECKS: usize = 32;
 
 /// Who vouches for a certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,31 +59,7 @@ pub(in crate::trust) fn path_at(
     authorities: &[CertificateAuthority],
     times: &[Timestamp],
 ) -> Result<Path, Rejection> {
-    let search = Search::new(leaf, above)?;
-    if let Some(first) = times.first() {
-        for authority in authorities {
-            let found = search.at(authority, *first);
-            let valid = |path: &Path| times.iter().all(|time| path.validity.contains(*time));
-            if let Some(path) = found.into_iter().find(valid) {
-                return Ok(path);
-            }
-        }
-    }
-    let Some(path) = search.ever(authorities) else {
-        return Err(untrusted());
-    };
-    let outside = times.iter().find(|time| !path.validity.contains(**time));
-    Err(Rejection::new(
-        RejectionKind::CertificateExpired,
-        match outside {
-            Some(time) => format!(
-                "the signature was made at {time}, and the certificate and those that vouch for \
-                 it are valid {}",
-                shown(&path.validity)
-            ),
-            None => "the certificate was not valid when the signature was made".to_owned(),
-        },
-    ))
+    Search::new(leaf, above)?.path_at(authorities, times)
 }
 
 /// Finds a path as [`path_at`] does where no time is known: the one that is
@@ -89,8 +74,9 @@ pub(in crate::trust) fn path(
     above: &[Vec<u8>],
     authorities: &[CertificateAuthority],
 ) -> Result<Path, Rejection> {
-    Search::new(leaf, above)?
-        .ever(authorities)
+    let search = Search::new(leaf, above)?;
+    search
+        .longest(search.chains(authorities))
         .ok_or_else(untrusted)
 }
 
@@ -122,6 +108,21 @@ fn untrusted() -> Rejection {
     )
 }
 
+fn expired(path: &Path, times: &[Timestamp]) -> Rejection {
+    let outside = times.iter().find(|time| !path.validity.contains(**time));
+    Rejection::new(
+        RejectionKind::CertificateExpired,
+        match outside {
+            Some(time) => format!(
+                "the signature was made at {time}, and the certificate and those that vouch for \
+                 it are valid {}",
+                shown(&path.validity)
+            ),
+            None => "the certificate was not valid when the signature was made".to_owned(),
+        },
+    )
+}
+
 fn shown(window: &Window) -> String {
     let mut text = String::new();
     if let Some(start) = window.start {
@@ -133,16 +134,39 @@ fn shown(window: &Window) -> String {
     text
 }
 
+/// What may be a path, as far as names and times say: no signature was checked.
+struct Chain<'a> {
+    /// From the issuer of the leaf upwards. No name is there twice, and none is
+    /// the anchor's, so that the library has exactly one path to check.
+    between: Vec<&'a CaCertificate>,
+    anchor: &'a CaCertificate,
+    validity: Window,
+    /// The signatures among them that were verified before.
+    links: &'a Links,
+}
+
+impl Chain<'_> {
+    /// Whether it is valid longer than `other`: until later, else from earlier.
+    fn outlasts(&self, other: &Self) -> Ordering {
+        let end = |chain: &Self| chain.validity.end.unwrap_or(Timestamp::MAX);
+        let start = |chain: &Self| chain.validity.start.unwrap_or(Timestamp::MIN);
+        (end(self), start(other)).cmp(&(end(other), start(self)))
+    }
+}
+
 /// Looking for paths from one leaf.
-struct Search<'s> {
+pub(super) struct Search<'s> {
     leaf: &'s Leaf<'s>,
     /// The certificates that came with the signature, without anchors.
     above: Vec<CaCertificate>,
+    /// In place of those that remember what was verified.
+    algorithms: Option<&'s [&'s dyn SignatureVerificationAlgorithm]>,
+    /// How many signatures may still be checked.
     left: Cell<usize>,
 }
 
 impl<'s> Search<'s> {
-    fn new(leaf: &'s Leaf<'s>, above: &[Vec<u8>]) -> Result<Self, Rejection> {
+    pub(super) fn new(leaf: &'s Leaf<'s>, above: &[Vec<u8>]) -> Result<Self, Rejection> {
         let unfit = |why: &str| Err(Rejection::new(RejectionKind::CertificateUntrusted, why));
         if leaf.purpose.authority {
             return unfit(
@@ -170,132 +194,101 @@ impl<'s> Search<'s> {
         Ok(Self {
             leaf,
             above: usable,
-            left: Cell::new(MAX_SEARCHES),
+            algorithms: None,
+            left: Cell::new(MAX_CHECKS),
         })
+    }
+
+    /// The same with other algorithms.
+    #[cfg(test)]
+    pub(super) fn with(mut self, algorithms: &'s [&'s dyn SignatureVerificationAlgorithm]) -> Self {
+        self.algorithms = Some(algorithms);
+        self
+    }
+
+    /// As [`path_at`].
+    pub(super) fn path_at(
+        &self,
+        authorities: &[CertificateAuthority],
+        times: &[Timestamp],
+    ) -> Result<Path, Rejection> {
+        let (valid, others): (Vec<_>, Vec<_>) =
+            self.chains(authorities).into_iter().partition(|chain| {
+                !times.is_empty() && times.iter().all(|time| chain.validity.contains(*time))
+            });
+        if let Some(first) = times.first()
+            && let Some(path) = valid.iter().find_map(|chain| self.verify(chain, *first))
+        {
+            return Ok(path);
+        }
+        match self.longest(others) {
+            Some(path) => Err(expired(&path, times)),
+            None => Err(untrusted()),
+        }
     }
 
     /// The path that is valid longest, at whatever time.
     ///
-    /// A path is valid from the latest start in it, so those are the times to
-    /// look at.
-    fn ever(&self, authorities: &[CertificateAuthority]) -> Option<Path> {
-        let mut best: Option<Path> = None;
+    /// The library is asked about the start of each: a chain is valid at one
+    /// time of its validity if it is valid at all.
+    fn longest(&self, mut chains: Vec<Chain<'_>>) -> Option<Path> {
+        chains.sort_by(|one, other| other.outlasts(one));
+        chains
+            .iter()
+            .find_map(|chain| self.verify(chain, chain.validity.start?))
+    }
+
+    /// What may be paths to the anchors of `authorities`, those of the first
+    /// first.
+    ///
+    /// They are put together here and not by the library: what it looks for
+    /// among certificates that somebody made to that end costs a hundred
+    /// signature checks each time.
+    fn chains<'a>(&'a self, authorities: &'a [CertificateAuthority]) -> Vec<Chain<'a>> {
+        let mut chains = Vec::new();
         for authority in authorities {
-            let Some((anchor, between)) = self.related(authority) else {
+            let Some((anchor, below)) = authority.chain.split_last() else {
                 continue;
             };
-            let certificates = between.iter().copied().chain([anchor]);
-            let starts = certificates.filter_map(|certificate| certificate.validity.start);
-            let mut times: Vec<_> = starts
-                .chain(self.leaf.validity.start)
-                .chain(authority.window.start)
-                .filter(|time| self.leaf.validity.contains(*time))
-                .collect();
-            times.sort();
-            times.dedup();
-            for time in times {
-                for path in self.at(authority, time) {
-                    if best.as_ref().is_none_or(|best| longer(&path, best)) {
-                        best = Some(path);
+            let mut known: Vec<&CaCertificate> = Vec::new();
+            for certificate in below.iter().chain(&self.above) {
+                let twice = known.iter().any(|one| one.der == certificate.der);
+                if !twice && certificate.subject != anchor.subject {
+                    known.push(certificate);
+                }
+            }
+            let mut begun: Vec<Vec<&CaCertificate>> = vec![Vec::new()];
+            let mut at = 0;
+            while let Some(between) = begun.get(at).cloned() {
+                at += 1;
+                let last = between.last();
+                let issuer = last.map_or(&self.leaf.issuer, |last| &last.issuer);
+                if *issuer == anchor.subject {
+                    chains.extend(self.chain(between, anchor, authority));
+                    continue;
+                }
+                if between.len() == MAX_BETWEEN {
+                    continue;
+                }
+                for certificate in known.iter().filter(|one| one.subject == *issuer) {
+                    let again = |one: &&CaCertificate| one.subject == certificate.subject;
+                    if begun.len() < MAX_BEGUN && !between.iter().any(again) {
+                        begun.push([&between[..], &[certificate]].concat());
                     }
                 }
             }
         }
-        best
-    }
-
-    /// The anchor of `authority` and the certificates that may stand between it
-    /// and the leaf, by their names alone; `None` if no names lead there.
-    fn related<'a>(
-        &'a self,
-        authority: &'a CertificateAuthority,
-    ) -> Option<(&'a CaCertificate, Vec<&'a CaCertificate>)> {
-        let (anchor, below) = authority.chain.split_last()?;
-        let mut names: Vec<&[u8]> = vec![&self.leaf.issuer];
-        let mut between = Vec::new();
-        let mut others: Vec<_> = below.iter().chain(&self.above).collect();
-        loop {
-            let (found, rest): (Vec<_>, Vec<_>) = others
-                .into_iter()
-                .partition(|certificate| names.contains(&&certificate.subject[..]));
-            if found.is_empty() {
-                break;
-            }
-            names.extend(found.iter().map(|certificate| &certificate.issuer[..]));
-            between.extend(found);
-            others = rest;
-        }
-        names
-            .contains(&&anchor.subject[..])
-            .then_some((anchor, between))
-    }
-
-    /// All paths to the anchor of `authority` that are valid at `time`.
-    fn at(&self, authority: &CertificateAuthority, time: Timestamp) -> Vec<Path> {
-        let Some((anchor, known)) = self.related(authority) else {
-            return Vec::new();
-        };
-        let seconds = u64::try_from(time.as_second());
-        let (Ok(seconds), Some(left)) = (seconds, self.left.get().checked_sub(1)) else {
-            return Vec::new();
-        };
-        self.left.set(left);
-        let trusted = CertificateDer::from(&anchor.der[..]);
-        let leaf = CertificateDer::from(self.leaf.der);
-        let (Ok(trusted), Ok(leaf)) = (
-            webpki::anchor_from_trusted_cert(&trusted),
-            EndEntityCert::try_from(&leaf),
-        ) else {
-            return Vec::new();
-        };
-        let intermediates: Vec<_> = known
-            .iter()
-            .map(|certificate| CertificateDer::from(&certificate.der[..]))
-            .collect();
-        let paths = RefCell::new(Vec::new());
-        // Each candidate is written down and then declined, so that the library
-        // goes on to the next.
-        let collect = |candidate: &webpki::VerifiedPath<'_>| {
-            let between: Option<Vec<_>> = candidate
-                .intermediate_certificates()
-                .map(|link| {
-                    let der = link.der();
-                    known.iter().find(|one| one.der == der.as_ref()).copied()
-                })
-                .collect();
-            let path = between.and_then(|between| self.judge(&between, anchor, authority));
-            paths.borrow_mut().extend(path);
-            Err(webpki::Error::UnknownIssuer)
-        };
-        let anchors = [trusted];
-        let algorithms = authority.links.algorithms();
-        let algorithms: Vec<_> = algorithms
-            .iter()
-            .map(|algorithm| algorithm as &dyn SignatureVerificationAlgorithm)
-            .collect();
-        // The result says nothing: every candidate was declined above.
-        let _declined = leaf.verify_for_usage(
-            &algorithms,
-            &anchors,
-            &intermediates,
-            UnixTime::since_unix_epoch(Duration::from_secs(seconds)),
-            ForCode,
-            None,
-            Some(&collect),
-        );
-        let mut paths = paths.into_inner();
-        paths.retain(|path: &Path| path.validity.contains(time));
-        paths
+        chains
     }
 
     /// What the library does not check: the anchor's own validity and path
     /// length, and when the authority issues.
-    fn judge(
+    fn chain<'a>(
         &self,
-        between: &[&CaCertificate],
-        anchor: &CaCertificate,
-        authority: &CertificateAuthority,
-    ) -> Option<Path> {
+        between: Vec<&'a CaCertificate>,
+        anchor: &'a CaCertificate,
+        authority: &'a CertificateAuthority,
+    ) -> Option<Chain<'a>> {
         if anchor
             .path_length
             .is_some_and(|most| between.len() > usize::from(most))
@@ -303,24 +296,61 @@ impl<'s> Search<'s> {
             return None;
         }
         let start = self.leaf.validity.intersect(&authority.window)?;
-        let links = between.iter().copied().chain([anchor]);
-        let validity = links
-            .clone()
+        let validity = between
+            .iter()
+            .copied()
+            .chain([anchor])
             .try_fold(start, |window, link| window.intersect(&link.validity))?;
-        let issuer = between.first().copied().unwrap_or(anchor);
-        Some(Path {
-            issuer_spki: issuer.spki.clone(),
-            anchor: anchor.fingerprint(),
+        Some(Chain {
+            between,
+            anchor,
             validity,
+            links: &authority.links,
         })
     }
-}
 
-/// Whether `one` is valid longer than `other`: until later, else from earlier.
-fn longer(one: &Path, other: &Path) -> bool {
-    let end = |path: &Path| path.validity.end.unwrap_or(Timestamp::MAX);
-    let start = |path: &Path| path.validity.start.unwrap_or(Timestamp::MIN);
-    (end(one), start(other)) > (end(other), start(one))
+    /// The path that `chain` is, if it is one at `time`.
+    fn verify(&self, chain: &Chain<'_>, time: Timestamp) -> Option<Path> {
+        let seconds = u64::try_from(time.as_second()).ok()?;
+        let left = self.left.get().checked_sub(chain.between.len() + 1)?;
+        self.left.set(left);
+        let trusted = CertificateDer::from(&chain.anchor.der[..]);
+        let anchors = [webpki::anchor_from_trusted_cert(&trusted).ok()?];
+        let leaf = CertificateDer::from(self.leaf.der);
+        let leaf = EndEntityCert::try_from(&leaf).ok()?;
+        let intermediates: Vec<_> = chain
+            .between
+            .iter()
+            .map(|certificate| CertificateDer::from(&certificate.der[..]))
+            .collect();
+        let remembering = chain.links.algorithms();
+        let remembering: Vec<_> = remembering
+            .iter()
+            .map(|algorithm| algorithm as &dyn SignatureVerificationAlgorithm)
+            .collect();
+        let verified = leaf
+            .verify_for_usage(
+                self.algorithms.unwrap_or(&remembering),
+                &anchors,
+                &intermediates,
+                UnixTime::since_unix_epoch(Duration::from_secs(seconds)),
+                ForCode,
+                None,
+                None,
+            )
+            .ok()?;
+        // What the validity was computed of is what was verified.
+        let over = verified.intermediate_certificates().map(|link| link.der());
+        if !over.eq(intermediates.iter().cloned()) {
+            return None;
+        }
+        let issuer = chain.between.first().copied().unwrap_or(chain.anchor);
+        Some(Path {
+            issuer_spki: issuer.spki.clone(),
+            anchor: chain.anchor.fingerprint(),
+            validity: chain.validity,
+        })
+    }
 }
 
 /// Certificates in the path, the leaf included, that say what they are for are

@@ -1,8 +1,13 @@
+use std::cell::Cell;
+
 use rcgen::{
     BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, GeneralSubtree, IsCa,
     KeyUsagePurpose, NameConstraints, SanType,
 };
+use rustls_pki_types::{AlgorithmIdentifier, InvalidSignature, SignatureVerificationAlgorithm};
+use webpki::aws_lc_rs::ECDSA_P256_SHA256;
 
+use super::path::{MAX_CHECKS, Search};
 use super::pki::{self, Holder, at, chain};
 use super::{CaCertificate, Leaf, Path, path, path_at, without_anchors};
 use crate::trust::root::CertificateAuthority;
@@ -418,4 +423,104 @@ fn certificates_made_to_be_searched_for_long_are_given_up() {
     let to = CertificateAuthority::new(looping, Window::default());
     let leaf = strangers[0].certifies(pki::signer()).der;
     refused(find(&leaf, &[], &to), RejectionKind::CertificateUntrusted);
+}
+
+thread_local! {
+    /// How many signatures [`Counting`] checked.
+    static CHECKED: Cell<usize> = const { Cell::new(0) };
+}
+
+/// The algorithm of the certificates of these tests, counting.
+#[derive(Debug)]
+struct Counting;
+
+impl SignatureVerificationAlgorithm for Counting {
+    fn verify_signature(
+        &self,
+        key: &[u8],
+        message: &[u8],
+        signature: &[u8],
+    ) -> Result<(), InvalidSignature> {
+        CHECKED.set(CHECKED.get() + 1);
+        ECDSA_P256_SHA256.verify_signature(key, message, signature)
+    }
+
+    fn public_key_alg_id(&self) -> AlgorithmIdentifier {
+        ECDSA_P256_SHA256.public_key_alg_id()
+    }
+
+    fn signature_alg_id(&self) -> AlgorithmIdentifier {
+        ECDSA_P256_SHA256.signature_alg_id()
+    }
+}
+
+/// What is found, and for how many signature checks.
+fn counted(
+    leaf: &[u8],
+    above: &[Vec<u8>],
+    to: &[CertificateAuthority],
+) -> (Result<Path, Rejection>, usize) {
+    CHECKED.set(0);
+    let leaf = Leaf::parse(leaf).unwrap();
+    let search = Search::new(&leaf, above).unwrap().with(&[&Counting]);
+    let found = search.path_at(to, &[at(SIGNED)]);
+    (found, CHECKED.get())
+}
+
+#[test]
+fn an_honest_signature_costs_one_check_for_each_certificate_of_its_path() {
+    let (root, between) = two();
+    let leaf = between.certifies(pki::signer()).der;
+    let (found, checked) = counted(&leaf, &[], &[chain(&[&between, &root])]);
+    assert!(found.is_ok());
+    assert_eq!(checked, 2);
+    let (found, checked) = counted(&leaf, &vec![between.der.clone(); 8], &[chain(&[&root])]);
+    assert!(found.is_ok());
+    assert_eq!(checked, 2);
+}
+
+#[test]
+fn certificates_made_to_be_costly_cost_a_bounded_number_of_checks() {
+    // Nobody has issued any of them: they only name each other and the anchor,
+    // and each begins a second after the one before.
+    let (a, b) = ("One", "Other");
+    let stranger = |name| pki::root(pki::authority(name));
+    let (as_root, as_a, as_b) = (stranger("Root"), stranger(a), stranger(b));
+    let mut begin = rcgen::date_time_ymd(2021, 1, 1);
+    let mut forged = |by: &Holder, name| {
+        begin += std::time::Duration::from_secs(1);
+        let mut params = pki::authority(name);
+        params.not_before = begin;
+        by.certifies(params).der
+    };
+    let mut above = vec![forged(&as_root, a), forged(&as_root, b)];
+    for _ in 0..3 {
+        above.extend([forged(&as_b, a), forged(&as_a, b)]);
+    }
+    let leaf = as_a.certifies(pki::signer()).der;
+    let roots: Vec<_> = (0..16).map(|_| stranger("Root")).collect();
+    let authorities: Vec<_> = roots.iter().map(|root| chain(&[root])).collect();
+    // To one anchor: directly, and over each of the three certificates of the
+    // other name.
+    let (found, checked) = counted(&leaf, &above, &authorities[..1]);
+    refused(found, RejectionKind::CertificateUntrusted);
+    assert_eq!(checked, 4);
+    let (found, checked) = counted(&leaf, &above, &authorities);
+    refused(found, RejectionKind::CertificateUntrusted);
+    assert!((4..=MAX_CHECKS).contains(&checked), "{checked}");
+}
+
+#[test]
+fn the_reason_that_a_path_is_over_costs_no_second_search() {
+    let (root, between) = two();
+    let leaf = between.certifies(pki::signer()).der;
+    let mut to = chain(&[&between, &root]);
+    to.window = window(Some("2026-01-01T00:05:01Z"), None);
+    let (found, checked) = counted(&leaf, &[], &[to]);
+    refused(found, RejectionKind::CertificateExpired);
+    assert_eq!(checked, 2);
+    let forged = pki::root(pki::authority("Root")).certifies_key(&between.params, &between.key);
+    let (found, checked) = counted(&leaf, &[forged], &[chain(&[&root])]);
+    refused(found, RejectionKind::CertificateUntrusted);
+    assert_eq!(checked, 1);
 }
