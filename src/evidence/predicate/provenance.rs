@@ -149,19 +149,60 @@ fn normal(sources: Vec<Box<str>>) -> Vec<Box<str>> {
 
 /// A repository in one spelling: without the `git+` of package URLs, without
 /// the ref that follows `@` or `#`, without `.git` and a final slash, its host
-/// in lower case.
+/// in lower case. What follows `@` or `#` and is no ref may be a part of the
+/// path, which names another repository then: such a text stays as it is, and no
+/// pattern for the repository before the `@` matches it.
 fn repository(uri: &str) -> Box<str> {
+    let whole = uri;
     let uri = uri.strip_prefix("git+").unwrap_or(uri);
     let Some((scheme, rest)) = uri.split_once("://") else {
-        return uri.into();
+        return whole.into();
     };
     let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
     // An `@` in the host parts a user from it and stays: it is no ref.
-    let path = path.split(['@', '#']).next().unwrap_or_default();
+    let path = match path.find(['@', '#']) {
+        None => path,
+        Some(end) => {
+            let after = &path[end + 1..];
+            let is_ref = match path.as_bytes()[end] {
+                b'#' => is_fragment(after),
+                _ => is_ref(after),
+            };
+            if !is_ref {
+                return whole.into();
+            }
+            &path[..end]
+        }
+    };
     let path = path.strip_suffix('/').unwrap_or(path);
     let path = path.strip_suffix(".git").unwrap_or(path);
     let (scheme, host) = (scheme.to_ascii_lowercase(), host.to_ascii_lowercase());
     format!("{scheme}://{host}/{path}").into()
+}
+
+/// Whether a text behind `@` can only be a ref: legal for git
+/// (git-check-ref-format), without `%`, `?` and `\`, which have a meaning in
+/// paths, and not the end of another repository's path.
+fn is_ref(text: &str) -> bool {
+    const BARRED: &[char] = &['%', '?', '\\', '~', '^', ':', '[', '*', '#'];
+    text.split('/')
+        .all(|s| !s.is_empty() && !s.starts_with('.') && !s.ends_with('.') && !s.ends_with(".lock"))
+        && !text.contains("..")
+        && !text.contains("@{")
+        && !text.contains(|c: char| BARRED.contains(&c) || c.is_whitespace() || c.is_control())
+        && !text.ends_with(".git")
+        // Tags such as `@scope/package@1.0.0` are common. Without `refs/` before
+        // it, what another `@` ends may as well be a path.
+        && (text.starts_with("refs/") || !text.contains('@'))
+}
+
+/// Whether a text behind `#` is a ref, with or without the folder that BuildKit
+/// writes behind a colon.
+fn is_fragment(text: &str) -> bool {
+    match text.split_once(':') {
+        None => is_ref(text),
+        Some((name, folder)) => (name.is_empty() || is_ref(name)) && is_ref(folder),
+    }
 }
 
 #[cfg(test)]
@@ -302,6 +343,64 @@ mod tests {
         );
         assert_eq!(empty, Provenance::default());
         assert_eq!(provenance(V0_2, "{}"), Provenance::default());
+    }
+
+    #[test]
+    fn only_a_legal_ref_is_taken_off_a_repository() {
+        for reference in [
+            "@main",
+            "@refs/tags/v1.0",
+            "@refs/heads/feature/x",
+            "@refs/tags/@acme/app@1.0.0",
+            "@7fd1a60b01f91b314f59955a4e4d4e80d8edf11d",
+            "#main",
+            "#main:deploy/app",
+            "#:deploy",
+            ".git@refs/heads/main",
+            ".git#main",
+            "/",
+            ".git",
+        ] {
+            for uri in [format!("{APP}{reference}"), format!("git+{APP}{reference}")] {
+                assert_eq!(&*repository(&uri), APP, "{uri}");
+            }
+        }
+        for rest in [
+            "@",
+            "@x/../../evil/app",
+            "@x/../../evil/app.git@refs/heads/main",
+            "@x/%2e%2e/%2e%2e/evil/app",
+            "@evil/thing.git",
+            "@evil/thing@main",
+            "@evil/",
+            "@evil//thing",
+            "@./x",
+            "@.x",
+            "@x.",
+            "@x/..",
+            "@a..b",
+            "@x.lock",
+            "@x?y",
+            "@x\\y",
+            "@x~1",
+            "@x^",
+            "@x:y",
+            "@x[y",
+            "@x*",
+            "@@{1}",
+            "@x y",
+            "@x\n",
+            "@x#main",
+            "#",
+            "#x/../../evil/app",
+            "#main:../evil",
+            "#main:",
+            "#evil/thing.git",
+        ] {
+            for uri in [format!("{APP}{rest}"), format!("git+{APP}{rest}")] {
+                assert_eq!(*repository(&uri), *uri);
+            }
+        }
     }
 
     #[test]

@@ -204,7 +204,8 @@ pub(super) fn cosign(result: &RawValue) -> Result<Worst, JsonError> {
 
 /// Results as in-toto's format has them, versions 0.1 and 0.2: a list of
 /// vulnerabilities, each with ratings by several methods, of which the worst
-/// counts. The text of version 0.1 wraps each in `vulnerability`, its example
+/// counts. With one that cannot be read, such as a CVSS vector, the worst is not
+/// known, and the vulnerability counts as not rated. The text of version 0.1 wraps each in `vulnerability`, its example
 /// does not.
 pub(super) fn in_toto(result: &RawValue) -> Result<Worst, JsonError> {
     let listed: Vec<&RawValue> = serde_json::from_str(result.get())
@@ -220,7 +221,7 @@ pub(super) fn in_toto(result: &RawValue) -> Result<Worst, JsonError> {
             Some(inner) => inner,
             None => outer,
         };
-        let mut severity = None;
+        let mut ratings = Vec::new();
         for rating in found.list("severity")? {
             let rating = Object::parse("a rating", rating.get(), &["score"])?;
             let score = rating.require("score")?;
@@ -228,8 +229,10 @@ pub(super) fn in_toto(result: &RawValue) -> Result<Worst, JsonError> {
                 Ok(text) => Severity::rated(&text),
                 Err(_) => Severity::rated(score.get()),
             };
-            severity = severity.max(score);
+            ratings.push(score);
         }
+        let readable: Option<Vec<Severity>> = ratings.into_iter().collect();
+        let severity = readable.and_then(|all| all.into_iter().max());
         worst.add(&found.string("id")?, severity);
     }
     Ok(worst)
@@ -362,10 +365,6 @@ mod tests {
                 r#"{"method":"nvd","score":"low"},{"method":"cvss","score":9.1}"#,
                 Severity::Critical,
             ),
-            (
-                r#"{"score":"CVSS:3.1/AV:N"},{"score":"HIGH"}"#,
-                Severity::High,
-            ),
             (r#"{"score":"0.0"}"#, Severity::None),
             (r#"{"score":"3.95"}"#, Severity::Low),
         ] {
@@ -374,6 +373,9 @@ mod tests {
         for ratings in [
             "",
             r#"{"score":"CVSS:3.1/AV:N"}"#,
+            r#"{"score":"CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H"},{"score":"low"}"#,
+            r#"{"score":"low"},{"score":"CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H"}"#,
+            r#"{"score":"CVSS:3.1/AV:N"},{"score":"HIGH"}"#,
             r#"{"score":"-1"}"#,
             r#"{"score":"nan"}"#,
             r#"{"score":"11"}"#,

@@ -84,6 +84,30 @@ fn provenance_must_come_from_the_builder_the_type_and_the_repository() {
 }
 
 #[test]
+fn nothing_behind_an_at_sign_leads_to_another_repository() {
+    for expected in ["https://github.com/acme/app", "https://github.com/acme/*"] {
+        let demand = format!(
+            "[{{predicateType: '{PROVENANCE}', by: [ci], sourceRepository: '{expected}'}}]"
+        );
+        let judge = |source: &str| {
+            let text = provenance("https://b.example", "https://t.example", source);
+            judged(&demand, vec![statement(PROVENANCE, &text, None)])
+        };
+        assert_satisfied(&judge("git+https://github.com/acme/app@refs/tags/v1"));
+        for source in [
+            "https://github.com/acme/app@x/../../evil/app",
+            "https://github.com/acme/app@x/%2e%2e/%2e%2e/evil/app",
+            "git+https://github.com/acme/app@x/../../evil/app.git@refs/heads/main",
+            "https://github.com/acme/app@evil/thing.git",
+            "https://github.com/acme/app#x/../../evil/app",
+        ] {
+            let why = format!("its source repository is {source:?}, not {expected:?}");
+            assert_failed(&judge(source), PROVENANCE, &why);
+        }
+    }
+}
+
+#[test]
 fn a_scan_must_stay_below_the_ceiling() {
     let judge = |limit: &str, result: &str| {
         let demand = format!("[{{predicateType: '{SCAN}', by: [ci], maxSeverity: {limit}}}]");
