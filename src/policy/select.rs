@@ -1,5 +1,6 @@
 //! Policies ready to run, and which of them apply to an image.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,6 +33,20 @@ pub enum Requirement {
         /// Of which.
         of: Vec<Requirement>,
     },
+}
+
+impl Requirement {
+    /// Adds every authority that it names to `all`.
+    pub(super) fn authorities(&self, all: &mut BTreeSet<usize>) {
+        match self {
+            Self::Authority(at) => {
+                all.insert(*at);
+            }
+            Self::AnyOf(of) | Self::AllOf(of) | Self::Threshold { of, .. } => {
+                of.iter().for_each(|child| child.authorities(all));
+            }
+        }
+    }
 }
 
 /// Whom a policy accepts.

@@ -163,17 +163,23 @@ fn persons(case: Case<'_>, known: &[&SignerId]) -> Vec<usize> {
 fn shortfall(case: Case<'_>, requirement: &Requirement, unused: &[Why<'_>]) -> Finding {
     let policy = case.policy;
     let name = |at: usize| &*policy.authorities[at].name;
-    let signed: Vec<usize> = (0..policy.authorities.len())
+    // Authorities that only attest would not help by signing.
+    let mut asked = BTreeSet::new();
+    requirement.authorities(&mut asked);
+    let signed: Vec<usize> = asked
+        .iter()
+        .copied()
         .filter(|at| case.signers(*at).next().is_some())
         .collect();
     if signed.is_empty() {
-        let names: Vec<_> = policy.authorities.iter().map(|a| &*a.name).collect();
+        let names: Vec<_> = asked.iter().map(|at| name(*at)).collect();
         let others = unused
             .iter()
             .filter(|why| why.is_by_somebody_else())
             .count();
         let found = match others {
-            0 => "found none that could be one".to_owned(),
+            0 if unused.is_empty() => "found none".to_owned(),
+            0 => "found none that counts".to_owned(),
             1 => "found 1 signature by somebody else".to_owned(),
             n => format!("found {n} signatures by somebody else"),
         };

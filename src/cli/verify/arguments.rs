@@ -138,9 +138,21 @@ impl VerifyArguments {
             }
         }
         if self.policy.is_empty() && self.key.is_empty() && self.certificate_identity.is_none() {
+            if self.bundle.is_some() {
+                return Err(Stop::usage(
+                    "nothing says whom to trust; give --key FILE, or --certificate-identity with \
+                     --certificate-oidc-issuer",
+                ));
+            }
             return Err(Stop::usage(
                 "nothing says whom to trust; give --policy PATH, --key FILE, or \
                  --certificate-identity with --certificate-oidc-issuer",
+            ));
+        }
+        let empty = |text: &Option<String>| text.as_deref() == Some("");
+        if empty(&self.certificate_identity) || empty(&self.certificate_oidc_issuer) {
+            return Err(Stop::usage(
+                "--certificate-identity and --certificate-oidc-issuer must not be empty",
             ));
         }
         if self.offline && self.layout.is_none() && self.bundle.is_none() {
@@ -203,6 +215,9 @@ impl VerifyArguments {
         }
         for path in &self.key {
             add("--key", &path.display().to_string());
+        }
+        if let Some(bundle) = &self.bundle {
+            add("--bundle", &bundle.display().to_string());
         }
         for (flag, value) in [
             ("--certificate-identity", &self.certificate_identity),

@@ -41,6 +41,13 @@ pub(super) fn named(text: &str) -> Result<Named, Stop> {
     if let Ok(digest) = text.parse() {
         return Ok(Named::Digest(digest));
     }
+    let digest = text.starts_with("sha256:") || text.starts_with("sha512:");
+    if digest && !path.exists() {
+        return Err(Stop::usage(format!(
+            "{text:?} is no file, and no digest: sha256: with 64 lower-case hex digits, or \
+             sha512: with 128, is one"
+        )));
+    }
     let bytes = read(path, MAX_BLOB)?.ok_or_else(|| {
         anyhow::anyhow!(
             "{text} has more than {MAX_BLOB} bytes; give its digest in its place: sha256:…"

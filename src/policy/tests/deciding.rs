@@ -130,7 +130,7 @@ fn what_is_missing_is_said_in_words() {
         none.findings,
         [Finding::violation(
             Code::SignatureMissing,
-            "no signature by a or b; found none that could be one"
+            "no signature by a or b; found none"
         )]
     );
     let foreign = rejected(RejectionKind::SignatureInvalid, "made by another key");
