@@ -233,21 +233,21 @@ impl Caches {
         document: Digest,
         subject: Digest,
         material: Fingerprint,
-        judge: impl FnOnce() -> Established,
-    ) -> (Arc<Established>, bool) {
+        judge: impl FnOnce() -> Option<Established>,
+    ) -> Option<(Arc<Established>, bool)> {
         let key = FactKey {
             document,
             subject,
             material,
         };
         if let Some(known) = self.facts.get(&key) {
-            return (known, false);
+            return Some((known, false));
         }
         // Judged outside the cache's own lock on purpose: two reviews may do
         // the same work once, and none waits for another's cryptography.
-        let fresh = Arc::new(judge());
+        let fresh = Arc::new(judge()?);
         self.facts.insert(key, Arc::clone(&fresh));
-        (fresh, true)
+        Some((fresh, true))
     }
 }
 

@@ -17,9 +17,14 @@ use crate::source::Source;
 use crate::trust::establish;
 use crate::verdict::Verdict;
 
-/// How many documents are judged before other tasks of the thread get a turn.
-/// A signature check takes some 40 to 200 µs, so this is about a millisecond.
-const JUDGED_IN_ONE_TURN: u32 = 16;
+/// For how long documents are judged before other tasks of the thread get a
+/// turn. What a document costs is up to whoever made it: a signature check takes
+/// some 40 to 500 µs, and there may be dozens.
+const TURN: Duration = Duration::from_millis(2);
+
+/// How long after the deadline documents are still judged: what was found while
+/// another location hung until then is worth an answer.
+const AFTER_DEADLINE: Duration = Duration::from_millis(25);
 
 /// One image on its way to a verdict.
 pub(super) struct Judgement<'a, S, R> {
@@ -322,10 +327,10 @@ impl<'a, S: Source, R: Runtime> Judgement<'a, S, R> {
 
     /// Establishes what was looked at and decides.
     async fn decide(&self) -> Verdict {
-        let mut judged = 0;
+        let mut turn = self.inner.runtime.now();
         let mut known = Vec::with_capacity(self.artifacts.len());
         for artifact in &self.artifacts {
-            known.push(self.facts(artifact, &mut judged).await);
+            known.push(self.facts(artifact, &mut turn).await);
         }
         let mut known = known.into_iter();
         let mut facts = if self.itself {
@@ -347,31 +352,41 @@ impl<'a, S: Source, R: Runtime> Judgement<'a, S, R> {
         )
     }
 
-    /// What the documents of one artifact are worth. `judged` counts those that
-    /// were judged since other tasks had a turn.
-    async fn facts(&self, artifact: &Artifact, judged: &mut u32) -> Facts {
-        let caches = &self.inner.caches;
+    /// What the documents of one artifact are worth. `turn` is since when other
+    /// tasks had none.
+    async fn facts(&self, artifact: &Artifact, turn: &mut Instant) -> Facts {
+        let (caches, runtime) = (&self.inner.caches, &self.inner.runtime);
         let subject = artifact.digest;
+        let until = self.request.deadline + AFTER_DEADLINE;
+        let mut unjudged = 0_usize;
         let mut established = Vec::with_capacity(self.materials.len());
         for id in &self.materials {
             let material = self.request.policies.material(*id);
             let mut worth = Vec::new();
             for document in artifact.looked.iter().flat_map(|looked| &looked.documents) {
-                let (fact, fresh) =
-                    caches.established(document.id, subject, material.fingerprint(), || {
-                        establish(document, &subject, material)
-                    });
+                let judge =
+                    || (runtime.now() < until).then(|| establish(document, &subject, material));
+                let fact = caches.established(document.id, subject, material.fingerprint(), judge);
+                let Some((fact, fresh)) = fact else {
+                    unjudged += 1;
+                    continue;
+                };
                 worth.push(fact);
-                *judged += u32::from(fresh);
-                if *judged == JUDGED_IN_ONE_TURN {
-                    *judged = 0;
+                if fresh && runtime.now().saturating_duration_since(*turn) >= TURN {
                     runtime::yield_now().await;
+                    *turn = runtime.now();
                 }
             }
             established.push((*id, worth));
         }
         let gaps = artifact.looked.iter().flat_map(|looked| &looked.gaps);
         let mut gaps: Vec<_> = gaps.chain(&artifact.unseen).cloned().collect();
+        if unjudged > 0 {
+            gaps.push(Obstacle::new(
+                ObstacleKind::DeadlineExceeded,
+                format!("{unjudged} times a document was not judged before the deadline"),
+            ));
+        }
         // Of attestations the newest decides, and it may be where nobody has
         // looked yet.
         let seen = |location| artifact.looked.iter().any(|l| l.location == location);

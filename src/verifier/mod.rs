@@ -97,9 +97,10 @@ impl<S: Source, R: Runtime> Verifier<S, R> {
 
     /// Judges one image.
     ///
-    /// Always answers: not later than the deadline plus the time of the
-    /// cryptography that is under way then. Dropping the future is harmless;
-    /// what it waited for goes on for others.
+    /// Always answers: not later than 25 ms after the deadline, plus the time
+    /// of the one document that is judged then. What was not judged is an
+    /// obstacle. Dropping the future is harmless; what it waited for goes on for
+    /// others.
     pub async fn verify(&self, request: Request<'_>) -> Verdict {
         let reference = request.reference;
         let located = match self.inner.whereabouts.of(reference.repository()) {

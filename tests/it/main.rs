@@ -23,6 +23,7 @@ mod floods;
 mod fuzz;
 #[cfg(feature = "webhook")]
 mod gather;
+mod judging;
 mod keyless;
 mod layout;
 #[cfg(feature = "webhook")]
