@@ -10,9 +10,9 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::AttestationRequirement;
 use super::accept::Case;
-use super::condition::{Unmet, trusted_time};
+use super::condition::{Signed, Unmet, trusted_time};
+use super::{AttestationRequirement, IdentityRule};
 use crate::trust::{AttestationClaim, Proof};
 use crate::verdict::{Code, Finding, Outcome, Status};
 
@@ -90,8 +90,14 @@ fn answer(case: Case<'_>, requirement: &AttestationRequirement, authority: usize
     if statements.is_empty() {
         return Answer::Missing;
     }
+    let keyless = by.identity.as_ref().is_some_and(IdentityRule::is_keyless);
+    let signed = if keyless {
+        Signed::WithinMinutes
+    } else {
+        Signed::AtAnyTime
+    };
     let failed = deciding(&statements)
-        .map(|statement| requirement.unmet(statement.claim, statement.proof, case.at))
+        .map(|statement| requirement.unmet(statement.claim, statement.proof, signed, case.at))
         .find(|unmet| !unmet.is_empty());
     failed.map_or(Answer::Satisfied, Answer::Failed)
 }

@@ -26,6 +26,9 @@ use super::json::{JsonError, Object};
 pub struct Predicate {
     /// The fields that typed conditions look at.
     pub kind: PredicateKind,
+    /// When a bill of materials, or a predicate of cosign's own type, says that
+    /// it was made; the other kinds have their times among their fields.
+    pub created: Option<Timestamp>,
     /// The predicate as it was written: JSON.
     pub text: Box<str>,
 }
@@ -36,7 +39,7 @@ pub enum PredicateKind {
     /// SLSA provenance.
     Provenance(Provenance),
     /// A software bill of materials: SPDX or CycloneDX. That it is one was
-    /// looked at, and nothing else.
+    /// looked at, and when it was made.
     BillOfMaterials,
     /// The result of a vulnerability scan.
     Vulnerabilities(VulnerabilityScan),
@@ -83,6 +86,9 @@ enum Layout {
 /// Types of bills of materials, which may end in a version.
 const SPDX: &str = "https://spdx.dev/Document";
 const CYCLONE_DX: &str = "https://cyclonedx.org/bom";
+
+/// What cosign writes for `--type custom`.
+const COSIGN_CUSTOM: &str = "https://cosign.sigstore.dev/attestation/v1";
 
 impl Layout {
     fn of(predicate_type: &str) -> Option<Self> {
@@ -147,16 +153,16 @@ impl Predicate {
     }
 
     /// When the predicate says that what it reports was done: the end of a
-    /// build or scan, the time of a verification. It is a word of the signer,
+    /// build or scan, the time of a verification, the making of a bill of
+    /// materials. It is a word of the signer,
     /// not a trusted time, but nobody else can change it.
     pub fn stated_at(&self) -> Option<Timestamp> {
         match &self.kind {
             PredicateKind::Provenance(provenance) => provenance.finished,
             PredicateKind::Vulnerabilities(scan) => scan.finished,
             PredicateKind::VerificationSummary(summary) => summary.verified,
-            PredicateKind::BillOfMaterials
-            | PredicateKind::Unreadable { .. }
-            | PredicateKind::Other => None,
+            PredicateKind::BillOfMaterials | PredicateKind::Other => self.created,
+            PredicateKind::Unreadable { .. } => None,
         }
     }
 
@@ -173,32 +179,33 @@ impl Predicate {
     /// Reads what `predicate_type` has fields for. What cannot be read is kept
     /// as text, and a condition on it is not met.
     pub(crate) fn parse(predicate_type: &str, text: &str) -> Self {
-        let kind = match Layout::of(predicate_type) {
-            None => PredicateKind::Other,
-            Some(layout) => {
-                read(layout, text).unwrap_or_else(|JsonError(detail)| PredicateKind::Unreadable {
-                    detail: detail.into(),
-                })
+        let read = match Layout::of(predicate_type) {
+            None if predicate_type == COSIGN_CUSTOM => {
+                // Whatever else it is, it has no format that it could miss.
+                Ok((PredicateKind::Other, bill::stamped(text)))
             }
+            None => Ok((PredicateKind::Other, None)),
+            Some(layout) => read(layout, text),
         };
+        let (kind, created) = read.unwrap_or_else(|JsonError(detail)| {
+            let detail = detail.into();
+            (PredicateKind::Unreadable { detail }, None)
+        });
         Self {
             kind,
+            created,
             text: text.into(),
         }
     }
 }
 
-fn read(layout: Layout, text: &str) -> Result<PredicateKind, JsonError> {
-    Ok(match layout {
+fn read(layout: Layout, text: &str) -> Result<(PredicateKind, Option<Timestamp>), JsonError> {
+    let kind = match layout {
         Layout::ProvenanceV0_2 => PredicateKind::Provenance(Provenance::parse_v0_2(text)?),
         Layout::ProvenanceV1 => PredicateKind::Provenance(Provenance::parse_v1(text)?),
-        Layout::Spdx => {
-            bill::check_spdx(text)?;
-            PredicateKind::BillOfMaterials
-        }
+        Layout::Spdx => return Ok((PredicateKind::BillOfMaterials, bill::read_spdx(text)?)),
         Layout::CycloneDx => {
-            bill::check_cyclone_dx(text)?;
-            PredicateKind::BillOfMaterials
+            return Ok((PredicateKind::BillOfMaterials, bill::read_cyclone_dx(text)?));
         }
         Layout::CosignScan => {
             PredicateKind::Vulnerabilities(VulnerabilityScan::parse(text, vulnerabilities::cosign)?)
@@ -208,7 +215,8 @@ fn read(layout: Layout, text: &str) -> Result<PredicateKind, JsonError> {
             vulnerabilities::in_toto,
         )?),
         Layout::Summary => PredicateKind::VerificationSummary(VerificationSummary::parse(text)?),
-    })
+    };
+    Ok((kind, None))
 }
 
 /// The object under `key`; `None` if it is absent or `null`.

@@ -58,6 +58,17 @@ struct Age {
     length: Duration,
 }
 
+/// How far a trusted time tells when a signature was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Signed {
+    /// The certificate was valid for minutes, and the trusted time is among
+    /// them.
+    WithinMinutes,
+    /// With a key, or a certificate that is valid for long, a signature may be
+    /// much older than the first timestamp that is shown.
+    AtAnyTime,
+}
+
 /// A condition that does not hold: what was found, and what is expected.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Unmet {
@@ -87,6 +98,12 @@ pub(super) enum Unmet {
          {limit} old"
     )]
     AgeUnknown { limit: Box<str> },
+    #[error(
+        "its age is not known: it does not say when it was made, and what was signed with a key, \
+         or with a certificate that is valid for long, can be logged or stamped again at any \
+         time, so that it cannot be shown to be at most {limit} old"
+    )]
+    AgeNotStated { limit: Box<str> },
     #[error("it is of {found}, which is more than {limit} before now ({at})")]
     TooOld {
         found: Timestamp,
@@ -105,11 +122,13 @@ impl AttestationRequirement {
     }
 
     /// Everything that `claim` does not hold; nothing if it meets the
-    /// requirement. `at` is the time of the decision.
+    /// requirement. `signed` is what its authority's signatures tell of their
+    /// time, `at` the time of the decision.
     pub(super) fn unmet(
         &self,
         claim: &AttestationClaim,
         proof: &Proof,
+        signed: Signed,
         at: Timestamp,
     ) -> Vec<Unmet> {
         let conditions = &self.conditions;
@@ -125,7 +144,7 @@ impl AttestationRequirement {
             PredicateKind::BillOfMaterials | PredicateKind::Other => {}
         }
         if let Some(limit) = &conditions.max_age {
-            unmet.extend(limit.unmet(claim, proof, at));
+            unmet.extend(limit.unmet(claim, proof, signed, at));
         }
         #[cfg(feature = "cel")]
         if let Some(expressions) = &conditions.cel {
@@ -206,15 +225,24 @@ impl Age {
     /// The age counts from the earliest trusted time. Where the predicate says
     /// itself when its work was done, that must not be longer ago either: an old
     /// statement that somebody has logged or stamped again is not a new one.
-    fn unmet(&self, claim: &AttestationClaim, proof: &Proof, at: Timestamp) -> Option<Unmet> {
+    /// Where it does not, and nothing bounds when it was signed, its age is not
+    /// known.
+    fn unmet(
+        &self,
+        claim: &AttestationClaim,
+        proof: &Proof,
+        signed: Signed,
+        at: Timestamp,
+    ) -> Option<Unmet> {
         let limit = self.written.clone();
         let Some(trusted) = trusted_time(proof, at) else {
             return Some(Unmet::AgeUnknown { limit });
         };
-        let found = claim
-            .predicate
-            .stated_at()
-            .map_or(trusted, |stated| stated.min(trusted));
+        let found = match (claim.predicate.stated_at(), signed) {
+            (Some(stated), _) => stated.min(trusted),
+            (None, Signed::WithinMinutes) => trusted,
+            (None, Signed::AtAnyTime) => return Some(Unmet::AgeNotStated { limit }),
+        };
         let age = at.duration_since(found);
         let limited = SignedDuration::try_from(self.length).unwrap_or(SignedDuration::MAX);
         (age > limited).then_some(Unmet::TooOld { found, limit, at })

@@ -181,5 +181,6 @@ fn assert_failed(outcome: &Outcome, predicate_type: &str, why: &str) {
     );
 }
 
+mod aging;
 mod compiling;
 mod deciding;

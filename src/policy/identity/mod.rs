@@ -106,6 +106,11 @@ pub enum Mismatch {
 }
 
 impl IdentityRule {
+    /// Whether it is about certificates for tokens, which are valid for minutes.
+    pub(super) const fn is_keyless(&self) -> bool {
+        self.issuer.is_some()
+    }
+
     /// Exactly this subject alternative name, for which a token of exactly this
     /// issuer was shown.
     pub fn exact(identity: &str, issuer: &str) -> Self {

@@ -111,6 +111,7 @@ fn attestation(proof: Proof) -> Arc<Established> {
             predicate_type: "https://cyclonedx.org/bom".into(),
             predicate: Arc::new(Predicate {
                 kind: PredicateKind::BillOfMaterials,
+                created: None,
                 text: "{}".into(),
             }),
         }),

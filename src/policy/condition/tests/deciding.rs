@@ -207,57 +207,6 @@ fn a_summary_must_have_passed_and_reach_every_level() {
     );
 }
 
-#[test]
-fn age_counts_from_the_earliest_trusted_time() {
-    let demand = format!("[{{predicateType: '{REVIEW}', by: [ci], maxAge: 30d}}]");
-    let judge = |proof: Proof| judged(&demand, vec![statement_with(REVIEW, "{}", proof)]);
-    assert_satisfied(&judge(proof(Some("2026-05-31T12:00:00Z"))));
-    assert_failed(
-        &judge(proof(Some("2026-05-31T11:59:59Z"))),
-        REVIEW,
-        "it is of 2026-05-31T11:59:59Z, which is more than 30d before now (2026-06-30T12:00:00Z)",
-    );
-    assert_failed(
-        &judge(proof(None)),
-        REVIEW,
-        "no log and no timestamp says when it was made, so that it cannot be shown to be at most \
-         30d old",
-    );
-    // A new timestamp does not make an old statement new.
-    let mut stamped = proof(Some("2026-01-01T00:00:00Z"));
-    stamped.timestamps.push(TimestampProof {
-        root: "r".into(),
-        at: at("2026-06-30T00:00:00Z"),
-    });
-    assert_failed(
-        &judge(stamped),
-        REVIEW,
-        "it is of 2026-01-01T00:00:00Z, which is more than 30d before now (2026-06-30T12:00:00Z)",
-    );
-}
-
-#[test]
-fn what_a_predicate_says_of_its_age_may_only_make_it_older() {
-    let demand = format!("[{{predicateType: '{SCAN}', by: [ci], maxAge: 30d}}]");
-    let judge = |stated: &str, logged: Option<&str>| {
-        let text = format!(r#"{{"metadata":{{"scanFinishedOn":"{stated}"}}}}"#);
-        judged(&demand, vec![statement(SCAN, &text, logged)])
-    };
-    let (new, old) = ("2026-06-29T00:00:00Z", "2026-01-01T00:00:00Z");
-    assert_satisfied(&judge(new, Some(new)));
-    assert_satisfied(&judge("0001-01-01T00:00:00Z", Some(new)));
-    let too_old =
-        "it is of 2026-01-01T00:00:00Z, which is more than 30d before now (2026-06-30T12:00:00Z)";
-    assert_failed(&judge(old, Some(new)), SCAN, too_old);
-    assert_failed(&judge(new, Some(old)), SCAN, too_old);
-    assert_failed(
-        &judge(new, None),
-        SCAN,
-        "no log and no timestamp says when it was made, so that it cannot be shown to be at most \
-         30d old",
-    );
-}
-
 const PASSED: &str = r#"{"verificationResult":"PASSED"}"#;
 const FAILED: &str = r#"{"verificationResult":"FAILED"}"#;
 const RESULT: &str = "its verification result is \"FAILED\", not \"PASSED\"";
