@@ -409,7 +409,7 @@ fn an_explanation_shows_every_policy_and_what_to_do() {
         "policy first (enforce): violated",
         "policy second (off): not-evaluated",
         "signature-missing (violation): ",
-        "what to do: sign this digest with a key that the policy accepts",
+        "what to do: sign this digest as one of the signers that the policy accepts",
     ] {
         assert!(run.out.contains(part), "{part}: {run:?}");
     }
