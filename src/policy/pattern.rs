@@ -281,14 +281,15 @@ impl Segment {
     fn fits(&self, text: &[u8]) -> bool {
         match self {
             Self::Many => false,
-            Self::Host(pattern) => star_match(pattern.as_bytes(), text, b".\x02"),
-            Self::Path(pattern) => star_match(pattern.as_bytes(), text, b"\x02"),
+            Self::Host(pattern) => star_match(pattern.as_bytes(), text, |b| !b".\x02".contains(&b)),
+            Self::Path(pattern) => star_match(pattern.as_bytes(), text, |b| b != b'\x02'),
         }
     }
 }
 
-/// Whether `text` is `pattern`, in which `*` stands for any bytes but `barred`.
-fn star_match(pattern: &[u8], text: &[u8], barred: &[u8]) -> bool {
+/// Whether `text` is `pattern`, in which `*` stands for any bytes that are
+/// `allowed`.
+pub(super) fn star_match(pattern: &[u8], text: &[u8], allowed: impl Fn(u8) -> bool) -> bool {
     let (mut p, mut t) = (0, 0);
     let mut back: Option<(usize, usize)> = None;
     while t < text.len() || p < pattern.len() {
@@ -300,7 +301,7 @@ fn star_match(pattern: &[u8], text: &[u8], barred: &[u8]) -> bool {
             t += 1;
         } else {
             match back {
-                Some((after, from)) if from < text.len() && !barred.contains(&text[from]) => {
+                Some((after, from)) if from < text.len() && allowed(text[from]) => {
                     back = Some((after, from + 1));
                     p = after;
                     t = from + 1;
@@ -338,7 +339,7 @@ impl NamePattern {
 
     /// Whether it matches the whole of `name`.
     pub fn matches(&self, name: &str) -> bool {
-        star_match(self.0.as_bytes(), name.as_bytes(), b"")
+        star_match(self.0.as_bytes(), name.as_bytes(), |_| true)
     }
 
     /// Whether this matches everything that `other` matches.

@@ -6,6 +6,7 @@
 //! `.` or `..`, never for `%`, `?`, `#` or `\`, and for `@`, which separates a
 //! workflow from its ref, only where nothing that the pattern says follows.
 
+use super::pattern::star_match;
 use std::fmt;
 use std::sync::Arc;
 
@@ -186,23 +187,23 @@ impl TextPattern {
         let label = |b: u8| self.is_plain(b) && !matches!(b, b'.' | b':');
         let (pattern, text) = (segment.as_bytes(), text.as_bytes());
         if self.about != About::Name {
-            return fits(pattern, text, plain);
+            return star_match(pattern, text, plain);
         }
         if self.written.contains('/') {
             // The third segment of `scheme://host/path` is the host.
             let is_host = at == 2 && after_scheme(&self.written).is_some();
             return if is_host {
-                fits(pattern, text, label)
+                star_match(pattern, text, label)
             } else {
-                fits(pattern, text, plain)
+                star_match(pattern, text, plain)
             };
         }
         // An e-mail address, or a host by itself.
         match (rsplit_at_sign(pattern), rsplit_at_sign(text)) {
             ((Some(local), host), (Some(text_local), text_host)) => {
-                fits(local, text_local, plain) && fits(host, text_host, label)
+                star_match(local, text_local, plain) && star_match(host, text_host, label)
             }
-            ((None, host), (None, text_host)) => fits(host, text_host, label),
+            ((None, host), (None, text_host)) => star_match(host, text_host, label),
             _ => false,
         }
     }
@@ -257,30 +258,4 @@ fn rsplit_at_sign(text: &[u8]) -> (Option<&[u8]>, &[u8]) {
         Some(at) => (Some(&text[..at]), &text[at + 1..]),
         None => (None, text),
     }
-}
-
-/// Whether `text` is `pattern`, in which `*` stands for any bytes that are
-/// `allowed`.
-fn fits(pattern: &[u8], text: &[u8], allowed: impl Fn(u8) -> bool) -> bool {
-    let (mut p, mut t) = (0, 0);
-    let mut back: Option<(usize, usize)> = None;
-    while t < text.len() || p < pattern.len() {
-        if pattern.get(p) == Some(&b'*') {
-            p += 1;
-            back = Some((p, t));
-        } else if t < text.len() && pattern.get(p) == Some(&text[t]) {
-            p += 1;
-            t += 1;
-        } else {
-            match back {
-                Some((after, from)) if from < text.len() && allowed(text[from]) => {
-                    back = Some((after, from + 1));
-                    p = after;
-                    t = from + 1;
-                }
-                _ => return false,
-            }
-        }
-    }
-    true
 }

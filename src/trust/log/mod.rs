@@ -87,10 +87,6 @@ fn entry(
         proof::verify(entry, proof, log, generation)?;
     }
     body.is_about(signed, signer)?;
-    let integrated = promised.flatten();
-    if integrated.is_none() {
-        not_before_the_certificate(log, signer)?;
-    }
     Ok(LogProof {
         root: root.name().clone(),
         log: log.id,
@@ -100,27 +96,9 @@ fn entry(
             (None, Some(proof), Generation::V1) => proof.index,
             _ => entry.index,
         },
-        integrated,
+        integrated: promised.flatten(),
         window: log.window,
     })
-}
-
-/// An entry without a time cannot be compared with the time in which its log's
-/// key was trusted; but it cannot be older than the certificate in it.
-fn not_before_the_certificate(log: &Log, signer: &SignerKey<'_>) -> Result<(), Rejection> {
-    let SignerKey::Certificate(leaf) = signer else {
-        return Ok(());
-    };
-    match (log.window.end, leaf.validity.start) {
-        (Some(end), Some(issued)) if end < issued => Err(Rejection::new(
-            RejectionKind::LogUnknown,
-            format!(
-                "the key of the log was trusted until {end}, and the certificate in the entry is \
-                 from {issued}"
-            ),
-        )),
-        _ => Ok(()),
-    }
 }
 
 /// The log that the entry names.
